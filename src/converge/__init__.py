@@ -1,0 +1,40 @@
+"""Keeps a machine in the state that its owner declared.
+
+What a blueprint's author needs is here; everything else is the program's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from converge.declaration import Run, blueprint
+    from converge.conditions import Condition, file_exists
+    from converge.resources.file import Block, Line
+    from converge.sharding import shard_bucket
+
+_PLACES = {
+    "Run": "converge.declaration",
+    "blueprint": "converge.declaration",
+    "Condition": "converge.conditions",
+    "file_exists": "converge.conditions",
+    "Block": "converge.resources.file",
+    "Line": "converge.resources.file",
+    "shard_bucket": "converge.sharding",
+}
+
+__all__ = ["Block", "Condition", "Line", "Run", "__version__", "blueprint", "file_exists", "shard_bucket"]
+
+
+def __getattr__(name: str) -> object:
+    """Import on first use, so that ``converge version`` does not load the engine."""
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'converge' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(place), name)
+    globals()[name] = value
+    return value

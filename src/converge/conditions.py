@@ -1,0 +1,108 @@
+"""Gates: a resource with a condition is left alone until the condition first holds.
+
+A condition says whether it holds (:meth:`Condition.met`) and, as data, what would tell that this may have changed
+(:meth:`Condition.triggers`). Conditions combine with ``&``, ``|`` and ``~``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from converge.resources.base import PathChanged, Trigger
+
+
+class Condition:
+    """Something that holds or does not hold on this machine."""
+
+    __slots__ = ()
+
+    def met(self) -> bool:
+        """Whether it holds now. Never changes anything; may raise OSError."""
+        raise NotImplementedError
+
+    def triggers(self) -> Sequence[Trigger]:
+        """What would tell that the answer may be another."""
+        raise NotImplementedError
+
+    def __and__(self, other: Condition) -> Condition:
+        return All((self, other))
+
+    def __or__(self, other: Condition) -> Condition:
+        return AnyOf((self, other))
+
+    def __invert__(self) -> Condition:
+        return Not(self)
+
+
+@dataclass(frozen=True, slots=True)
+class All(Condition):
+    """Each of several holds."""
+
+    parts: tuple[Condition, ...]
+
+    def met(self) -> bool:
+        return all(part.met() for part in self.parts)
+
+    def triggers(self) -> Sequence[Trigger]:
+        return [trigger for part in self.parts for trigger in part.triggers()]
+
+    def __str__(self) -> str:
+        return "(" + " & ".join(map(str, self.parts)) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Condition):
+    """One of several holds."""
+
+    parts: tuple[Condition, ...]
+
+    def met(self) -> bool:
+        return any(part.met() for part in self.parts)
+
+    def triggers(self) -> Sequence[Trigger]:
+        return [trigger for part in self.parts for trigger in part.triggers()]
+
+    def __str__(self) -> str:
+        return "(" + " | ".join(map(str, self.parts)) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Condition):
+    """Another does not hold."""
+
+    part: Condition
+
+    def met(self) -> bool:
+        return not self.part.met()
+
+    def triggers(self) -> Sequence[Trigger]:
+        return self.part.triggers()
+
+    def __str__(self) -> str:
+        return f"~{self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileExists(Condition):
+    """Something exists at a path; a link counts where its target exists."""
+
+    path: str
+
+    def met(self) -> bool:
+        return os.path.exists(self.path)
+
+    def triggers(self) -> Sequence[Trigger]:
+        return [PathChanged(self.path)]
+
+    def __str__(self) -> str:
+        return f"file_exists({self.path})"
+
+
+def file_exists(path: str | os.PathLike[str]) -> Condition:
+    """Holds while something exists at this absolute path."""
+    text = os.fspath(path)
+    if not os.path.isabs(text):
+        raise ValueError(f"file_exists: {text!r} must be an absolute path")
+    return FileExists(os.path.normpath(text))

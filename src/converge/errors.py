@@ -1,0 +1,53 @@
+"""Errors that end a command, with what a person needs to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from converge.resources.base import Location
+
+
+class ConvergeError(Exception):
+    """Something that a person can put right. The text is for them."""
+
+
+class Mistake(NamedTuple):
+    """One thing that is wrong with a blueprint."""
+
+    where: Location
+    id: str | None
+    text: str
+
+    def __str__(self) -> str:
+        subject = f"{self.id}: " if self.id else ""
+        place = f"{self.where}: " if self.where.file else ""
+        return f"{place}{subject}{self.text}"
+
+
+class Mistakes(ConvergeError):
+    """All that is wrong with a blueprint. Nothing was touched."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = sorted(mistakes, key=lambda mistake: mistake.where)
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class BlueprintNotFound(ConvergeError):
+    """No blueprint has this name or path."""
+
+
+class NotRoot(ConvergeError):
+    """Some resources need root and we are not."""
+
+
+class AlreadyRunning(ConvergeError):
+    """Another daemon holds this blueprint on this machine."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean …?)`` or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""

@@ -1,0 +1,133 @@
+"""The dependency graph of a blueprint: who must be right before whom, and by which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import rustworkx
+
+from converge.errors import Mistake, Mistakes, nearest
+from converge.graph.autoedges import automatic_edges
+from converge.resources.base import NOWHERE, Resource
+
+
+class Edge(NamedTuple):
+    """``before`` must be in its desired state before ``after`` starts. Both are positions in the declared order."""
+
+    before: int
+    after: int
+    rule: str
+
+
+DECLARED = "depends_on"
+REFRESH = "refresh"
+
+_Digraph: TypeAlias = "rustworkx.PyDiGraph[int, str]"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Resources in declared order and the edges between them; has no cycle."""
+
+    resources: tuple[Resource, ...]
+    edges: tuple[Edge, ...]
+    warnings: tuple[str, ...]
+    digraph: _Digraph
+
+    def order(self) -> list[Resource]:
+        """Every resource after all that it depends on."""
+        return [self.resources[index] for index in rustworkx.topological_sort(self.digraph)]
+
+    def layers(self) -> list[list[Resource]]:
+        """Resources that could run side by side, for people to look at; the engine has no layers."""
+        return [
+            [self.resources[index] for index in sorted(layer)]
+            for layer in rustworkx.topological_generations(self.digraph)
+        ]
+
+
+def build_graph(resources: Sequence[Resource]) -> Graph:
+    """Resolve the edges. Raises Mistakes with all that is wrong: unknown dependencies, cycles."""
+    index = {resource.id: position for position, resource in enumerate(resources)}
+    mistakes: list[Mistake] = []
+    edges = list(_declared_edges(resources, index, mistakes))
+    if mistakes:
+        raise Mistakes(mistakes)
+    digraph: _Digraph = rustworkx.PyDiGraph(multigraph=False)
+    digraph.add_nodes_from(range(len(resources)))
+    digraph.add_edges_from(edges)
+    _refuse_cycle(digraph, resources)
+    declared = {(edge.before, edge.after) for edge in edges}
+    automatic = [
+        Edge(*found) for found in automatic_edges(resources, index) if (found[0], found[1]) not in declared
+    ]
+    left_out = _add_automatic(digraph, automatic)
+    if left_out:
+        dropped = set(left_out)
+        automatic = [edge for edge in automatic if edge not in dropped]
+    warnings = tuple(
+        f"{resources[edge.after].id} would come after {resources[edge.before].id} ({edge.rule}), "
+        "but that closes a cycle; the automatic edge is left out"
+        for edge in left_out
+    )
+    return Graph(tuple(resources), (*edges, *automatic), warnings, digraph)
+
+
+def _declared_edges(
+    resources: Sequence[Resource], index: dict[str, int], mistakes: list[Mistake]
+) -> Iterator[Edge]:
+    for after, resource in enumerate(resources):
+        if not resource.depends_on and not resource.refreshed_by():
+            continue
+        for rule, wanted in ((DECLARED, as_ids(resource.depends_on)), (REFRESH, as_ids(resource.refreshed_by()))):
+            for needed in wanted:
+                before = index.get(needed)
+                if before is None:
+                    hint = nearest(needed, index)
+                    mistakes.append(
+                        Mistake(resource.where, resource.id, f"{rule} names {needed}, which is not declared{hint}")
+                    )
+                else:
+                    yield Edge(before, after, rule)
+
+
+def as_ids(wanted: Resource | str | Sequence[Resource | str]) -> Iterable[str]:
+    """The ids that an option such as ``depends_on`` names."""
+    if isinstance(wanted, str):
+        return (wanted,)
+    if isinstance(wanted, Resource):
+        return (wanted.id,)
+    return [entry if isinstance(entry, str) else entry.id for entry in wanted]
+
+
+def _refuse_cycle(digraph: _Digraph, resources: Sequence[Resource]) -> None:
+    if rustworkx.is_directed_acyclic_graph(digraph):
+        return
+    cycle = [resources[before] for before, _ in rustworkx.digraph_find_cycle(digraph)]
+    # An edge runs from what is needed to who needs it; a person reads it the other way round.
+    cycle.reverse()
+    lines = [
+        f"  {member.id} ({member.where}) depends on {cycle[(place + 1) % len(cycle)].id}"
+        for place, member in enumerate(cycle)
+    ]
+    where = cycle[0].where if cycle else NOWHERE
+    raise Mistakes([Mistake(where, cycle[0].id, "these depend on each other in a cycle:\n" + "\n".join(lines))])
+
+
+def _add_automatic(digraph: _Digraph, edges: list[Edge]) -> list[Edge]:
+    """Add what fits; return what would close a cycle. The usual case, where all fit, is one call."""
+    trial = digraph.copy()
+    trial.add_edges_from(edges)
+    if rustworkx.is_directed_acyclic_graph(trial):
+        digraph.add_edges_from(edges)
+        return []
+    digraph.check_cycle = True
+    left_out: list[Edge] = []
+    for edge in edges:
+        try:
+            digraph.add_edge(*edge)
+        except rustworkx.DAGWouldCycle:
+            left_out.append(edge)
+    return left_out

@@ -1,0 +1,212 @@
+"""From what a user typed to declared resources: finds a blueprint, runs it, and reports every mistake at once."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import linecache
+import os
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from converge.declaration import Blueprint, BlueprintFunction, Run, registry
+from converge.errors import BlueprintNotFound, Mistake, Mistakes, nearest
+from converge.resources.base import Location, Resource
+
+ENTRY_POINTS = "converge.blueprints"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A blueprint that has been run. ``files`` are its own: a change of one calls for loading it again."""
+
+    name: str
+    resources: tuple[Resource, ...]
+    files: frozenset[str]
+
+
+def load(wanted: str, *, resource_timeout: float = 300.0) -> Loaded:
+    """Run the blueprint that ``wanted`` names: a registered name, ``file.py`` or ``file.py:function``.
+
+    Raises BlueprintNotFound, or Mistakes with all that is wrong. Touches nothing on the machine.
+    """
+    with _without_bytecode():
+        if _is_path(wanted):
+            return _load_file(wanted, resource_timeout)
+        found = _find_registered(wanted)
+        resources = _run(wanted, found.function, {found.file}, resource_timeout)
+        return Loaded(wanted, resources, frozenset({found.file}))
+
+
+def _is_path(wanted: str) -> bool:
+    return "/" in wanted or wanted.partition(":")[0].endswith(".py")
+
+
+def _find_registered(name: str) -> Blueprint:
+    load_entry_points(name)
+    found = registry.get(name)
+    if found is None:
+        names = {*registry.names(), *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))}
+        hint = nearest(name, names)
+        raise BlueprintNotFound(
+            f"no blueprint is called {name!r}{hint}; 'converge list' shows those there are, and a file is named by its "
+            f"path, such as ./{name}.py"
+        )
+    return found
+
+
+def load_entry_points(name: str | None = None) -> list[tuple[str, Exception]]:
+    """Import installed packages' blueprints, or the one called ``name``; returns those that failed to import."""
+    failed: list[tuple[str, Exception]] = []
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if name is not None and point.name != name:
+            continue
+        try:
+            point.load()
+        except Exception as error:  # noqa: BLE001 - a broken package must not take the others with it; it is reported
+            failed.append((point.name, error))
+    return failed
+
+
+def _load_file(wanted: str, resource_timeout: float) -> Loaded:
+    path, function_name = _split(wanted)
+    registered = registry.snapshot()
+    with _imports_from(os.path.dirname(path)) as own_modules:
+        try:
+            module = _execute(path)
+            name, function = _choose(module, path, function_name)
+            resources = _run(name, function, {path}, resource_timeout)
+            return Loaded(name, resources, frozenset({path, *own_modules()}))
+        finally:
+            # The file's own registrations go with it: it may be loaded again, changed.
+            registry.restore(registered)
+
+
+def _split(wanted: str) -> tuple[str, str]:
+    path, function = wanted, ""
+    if not os.path.exists(wanted):
+        head, colon, tail = wanted.rpartition(":")
+        if colon and head:
+            path, function = head, tail
+    absolute = os.path.abspath(path)
+    if os.path.isdir(absolute):
+        raise BlueprintNotFound(f"{path} is a folder; name the Python file in it")
+    if not os.path.exists(absolute):
+        raise BlueprintNotFound(f"there is no file {path}{_near_files(absolute)}")
+    return absolute, function
+
+
+def _near_files(path: str) -> str:
+    try:
+        names = [name for name in os.listdir(os.path.dirname(path)) if name.endswith(".py")]
+    except OSError:
+        return ""
+    return nearest(os.path.basename(path), names)
+
+
+def _execute(path: str) -> types.ModuleType:
+    linecache.checkcache(path)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        raise BlueprintNotFound(f"{path} cannot be read: {error.strerror}") from error
+    module = types.ModuleType("converge_blueprint")
+    module.__file__ = path
+    # Dataclasses and pickling look their module up by name.
+    sys.modules[module.__name__] = module
+    with _mistakes_from({path}):
+        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - it is the owner's program
+    return module
+
+
+def _choose(module: types.ModuleType, path: str, function_name: str) -> tuple[str, BlueprintFunction]:
+    own = {found.name: found for found in registry.snapshot().values() if found.file == path}
+    if function_name:
+        if function_name in own:
+            return function_name, own[function_name].function
+        chosen = getattr(module, function_name, None)
+        if callable(chosen):
+            return function_name, chosen
+        functions = [name for name, value in vars(module).items() if isinstance(value, types.FunctionType)]
+        raise BlueprintNotFound(
+            f"{path} has no function or blueprint {function_name!r}{nearest(function_name, {*own, *functions})}"
+        )
+    if len(own) == 1:
+        ((name, found),) = own.items()
+        return name, found.function
+    if not own:
+        raise BlueprintNotFound(f"{path} declares no blueprint; put @blueprint(\"name\") above its function")
+    raise BlueprintNotFound(f"{path} declares several blueprints; choose one: " + ", ".join(f"{path}:{n}" for n in own))
+
+
+def _run(name: str, function: BlueprintFunction, own: set[str], resource_timeout: float) -> tuple[Resource, ...]:
+    run = Run(resource_timeout=resource_timeout)
+    run._including.append(name)
+    run._included.add(id(function))
+    try:
+        with _mistakes_from(own):
+            function(run)
+    except Mistakes as raised:
+        run._mistakes += raised.mistakes
+    if run._mistakes:
+        raise Mistakes(run._mistakes)
+    return tuple(run._declared.values())
+
+
+@contextmanager
+def _mistakes_from(own: set[str]) -> Iterator[None]:
+    """Turn what the owner's code raises into a mistake at the owner's own line."""
+    try:
+        yield
+    except SyntaxError as error:
+        where = Location(error.filename or "", error.lineno or 0)
+        raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
+    except (Mistakes, BlueprintNotFound):
+        raise
+    except Exception as error:
+        where = _owners_line(error, own)
+        raise Mistakes([Mistake(where, None, f"{type(error).__name__}: {error}")]) from error
+
+
+def _owners_line(error: BaseException, own: set[str]) -> Location:
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        if frame.filename in own:
+            return Location(frame.filename, frame.lineno or 0)
+    last = frames[-1]
+    return Location(last.filename, last.lineno or 0)
+
+
+@contextmanager
+def _imports_from(folder: str):  # type: ignore[no-untyped-def]  # a nested callable type would say less than the code
+    """Let the blueprint import its neighbours, and forget them afterwards, so that a reload sees their new text."""
+    before = set(sys.modules)
+    sys.path.insert(0, folder)
+
+    def own_modules() -> set[str]:
+        files = (getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before)
+        return {file for file in files if file and os.path.dirname(file).startswith(folder)}
+
+    try:
+        yield own_modules
+    finally:
+        sys.path.remove(folder)
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if name == "converge_blueprint" or (file and file.startswith(folder + os.sep) and "site-packages" not in file):
+                del sys.modules[name]
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Planning writes nothing, no ``__pycache__`` in the owner's folder either."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before

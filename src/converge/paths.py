@@ -1,0 +1,44 @@
+"""Where converge keeps what cannot be asked of the machine: its state and its run-time folders."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from converge.resources.base import ResourceError
+
+
+def state_dir() -> Path:
+    """History, backups, refreshes that are due. ``CONVERGE_STATE_DIR`` overrides it."""
+    if given := os.environ.get("CONVERGE_STATE_DIR"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/converge")
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "converge"
+
+
+def runtime_dir() -> Path:
+    """Locks and sockets, gone after a reboot where the system has a place for that."""
+    if given := os.environ.get("CONVERGE_RUNTIME_DIR"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/run/converge")
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "converge" if base else state_dir() / "run"
+
+
+def ensure_dir(path: Path) -> Path:
+    """Make a folder that only we can use, with its parents; refuse one that others could tamper with."""
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise ResourceError(f"{path} is not a directory, so converge cannot keep its state there")
+    if status.st_uid != os.geteuid():
+        raise ResourceError(f"{path} belongs to uid {status.st_uid}, so converge does not trust it with its state")
+    if status.st_mode & 0o022:
+        raise ResourceError(f"{path} can be written by others; make it mode 0700 (chmod 700 {path})")
+    return path

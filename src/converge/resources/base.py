@@ -1,0 +1,246 @@
+"""What every kind of resource is: a frozen declaration that can compare itself with the machine.
+
+A kind is one subclass of :class:`Resource` in one file. It says what it wants (its fields), what differs
+(:meth:`Resource.check`), how to put that right (:meth:`Resource.apply`) and what would tell that it may no
+longer hold (:meth:`Resource.triggers`). It never retries, waits, logs or prints: the engine does that for
+all kinds alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from converge.conditions import Condition
+
+Action: TypeAlias = Literal["create", "update", "remove", "run", "refresh", "unknown"]
+Verb: TypeAlias = Literal["check", "apply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between what is and what is wanted, in words for a person.
+
+    ``from_`` and ``to`` are None where there is nothing on that side. The action ``unknown`` marks what
+    could not be read. ``diff`` makes the text of a content diff; it is only called by those who show it.
+    """
+
+    property: str
+    from_: str | None
+    to: str | None
+    action: Action = "update"
+    diff: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+
+
+State: TypeAlias = tuple[Change, ...]
+"""All that differs. Empty means in sync."""
+
+IN_SYNC: State = ()
+
+
+class Location(NamedTuple):
+    """A place in the owner's blueprint."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+NOWHERE = Location("", 0)
+
+
+class ResourceError(Exception):
+    """A check or an apply could not be done. The message is one sentence for the owner of the machine."""
+
+
+class NotYet(ResourceError):
+    """Something that this resource stands on does not exist.
+
+    ``needs`` names it as a resource id (``user:deploy``) or, for a path, ``file:/the/path``. While an
+    earlier resource is still going to bring it, ``plan`` reports *pending after* that one; otherwise it is
+    a failure like any other.
+    """
+
+    def __init__(self, message: str, needs: str, changes: State = ()) -> None:
+        super().__init__(message)
+        self.needs = needs
+        self.changes = changes
+        """What would be done once it is there, as far as that can be told."""
+
+
+# --- triggers: what would tell that a resource may no longer hold, as data -------------------------------
+
+
+class PathChanged(NamedTuple):
+    """Anything that happens to a path, or to an ancestor of it, whether or not they exist yet.
+
+    ``deep`` also covers everything below the path.
+    """
+
+    path: str
+    deep: bool = False
+
+
+class Every(NamedTuple):
+    """So many seconds have gone by: for what sends no news."""
+
+    seconds: float
+
+
+Trigger: TypeAlias = PathChanged | Every
+
+
+# --- needs: what automatic edges are made of --------------------------------------------------------------
+
+
+class Inside(NamedTuple):
+    """Needs the nearest managed ancestor directory of this path."""
+
+    path: str
+
+
+class Uses(NamedTuple):
+    """Needs the resource with this id, where the blueprint has it."""
+
+    id: str
+
+
+Need: TypeAlias = Inside | Uses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """The options that every kind takes, and the verbs that every kind has.
+
+    Fields are what the owner wrote. ``where`` and ``id`` are filled in when it is declared.
+    """
+
+    kind: ClassVar[str]
+
+    depends_on: Resource | str | Sequence[Resource | str] = ()
+    """Ids or resources that must be in their desired state first."""
+    critical: bool = False
+    """A failure stops the whole first convergence."""
+    noop: bool = False
+    """Check and report, never apply."""
+    retry: int | None = None
+    """Retries before it is noncompliant. Unset: ``--max-retries``."""
+    limit: float | None = None
+    """Repairs per second at most, after a burst of three. Unset: one in ten seconds."""
+    timeout: float | str | None = None
+    """Longest check or apply, in seconds or as ``30s``. Unset: ``--resource-timeout``."""
+    auto_edge: bool = True
+    """Take part in automatic edges."""
+    auto_group: bool = True
+    """May be checked and applied together with others of its kind."""
+    condition: Condition | None = None
+    """Leave it alone until this first holds."""
+
+    id: str = field(init=False, compare=False, default="")
+    where: Location = field(init=False, compare=False, repr=False, default=NOWHERE)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.kind}:{self.identity()}")
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        """The part of the id after the kind."""
+        raise NotImplementedError
+
+    def mistakes(self) -> Iterator[str]:
+        """Whatever is wrong with the declaration itself, a sentence each. Types are checked already.
+
+        Must not read the machine: blueprints for other machines are validated too.
+        """
+        return iter(())
+
+    def absent(self) -> bool:
+        """Whether this resource takes something away; such resources run in the reverse order."""
+        return False
+
+    def needs(self) -> Sequence[Need]:
+        """What automatic edges may be drawn to."""
+        return ()
+
+    def refreshed_by(self) -> Sequence[Resource | str]:
+        """The resources whose change calls for :meth:`refresh`."""
+        return ()
+
+    def triggers(self) -> Sequence[Trigger]:
+        """What would tell that it may no longer hold."""
+        return ()
+
+    def runs_once(self) -> bool:
+        """True where no check can tell whether it holds: it is applied once in a daemon's life, and on refresh."""
+        return False
+
+    def why_root(self) -> str | None:
+        """Why this very declaration needs root on this machine; None where it does not."""
+        return None
+
+    def seconds(self) -> float | None:
+        """``timeout`` as a number of seconds; None where it is unset."""
+        from converge.duration import parse_duration
+
+        return None if self.timeout is None else parse_duration(self.timeout)
+
+    def retry_delay_seconds(self) -> float | None:
+        """Its own first delay between retries; None for the engine's."""
+        return None
+
+    # --- what it does -------------------------------------------------------------------------------------
+
+    def check(self) -> State:
+        """Compare with the live machine. Never changes anything.
+
+        Raises ResourceError (or OSError, which the engine words) where that cannot be told.
+        """
+        raise NotImplementedError
+
+    def apply(self, state: State) -> None:
+        """Put right what ``state`` says, and only that. Raises ResourceError or OSError."""
+        raise NotImplementedError
+
+    def apply_refreshes(self, state: State) -> bool:
+        """Whether applying this state already does what a refresh that is due would do."""
+        return True
+
+    def refresh(self, causes: Sequence[str]) -> None:
+        """React to the change of what :meth:`refreshed_by` names; ``causes`` are the ids that changed."""
+        raise NotImplementedError
+
+    # --- together with others of its kind -----------------------------------------------------------------
+
+    def group_key(self, verb: Verb) -> Hashable | None:
+        """Ready resources of one kind with the same key may go into one call; None means alone."""
+        return None
+
+    @classmethod
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+        """Check several. Yields one result for each, in their order, as soon as it is known."""
+        for resource in resources:
+            try:
+                yield resource.check()
+            except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
+                yield error
+
+    @classmethod
+    def apply_many(cls, work: Sequence[tuple[Self, State]]) -> Iterator[Exception | None]:
+        """Apply several. Yields one result for each, in their order."""
+        for resource, state in work:
+            try:
+                resource.apply(state)
+                yield None
+            except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
+                yield error
+
+    @classmethod
+    def tidy_many(cls, resources: Sequence[Self]) -> None:
+        """Remove what an interrupted run of ours may have left behind. Called once, before a daemon's first check."""
