@@ -1,0 +1,143 @@
+"""Spreads tasks over worker threads: together what gains from it, and none held up by another that is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+
+from converge.engine.job import Job, Result
+from converge.engine.scheduler import Task
+from converge.engine.settings import Settings
+from converge.engine.workers import Workers
+
+TICK = 0.025
+"""How often, in seconds, running jobs are looked at. Only while there are any."""
+_SLOW = 32
+"""Checks in a tick below which a job waits for a disk rather than computes; then more threads help."""
+_APPLY_CHUNK = 64
+"""Applies in one job: their folder is made durable once, but nobody waits for more than this."""
+_GRACE = 5.0
+"""A kind that keeps its own time limit (a process) gets so many seconds to end and say so."""
+
+
+class Dispatcher:
+    """Runs tasks; calls ``done`` on the loop with results, ``timed_out`` and ``returned`` for those that hang."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        done: Callable[[Sequence[Result]], None],
+        timed_out: Callable[[Task, float], None],
+        returned: Callable[[Task], None],
+    ) -> None:
+        self._settings = settings
+        self._done = done
+        self._timed_out = timed_out
+        self._returned = returned
+        self._workers = Workers(settings.parallel)
+        self._loop = asyncio.get_running_loop()
+        self._jobs: dict[Job, int] = {}
+        self._ticker: asyncio.TimerHandle | None = None
+
+    def start(self, tasks: Iterable[Task]) -> None:
+        """Begin all of them, or queue them where every thread is busy."""
+        for group in _groups(tasks):
+            self._submit(group)
+
+    def applying(self) -> bool:
+        """Whether something is being changed at this moment."""
+        return any(job.verb in ("apply", "refresh") for job in self._jobs)
+
+    def close(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._workers.close()
+
+    def _submit(self, tasks: Sequence[Task]) -> None:
+        job = Job(tasks, self._post)
+        self._jobs[job] = 0
+        self._workers.submit(job)
+        if self._ticker is None:
+            self._ticker = self._loop.call_later(TICK, self._tick)
+
+    def _post(self, job: Job, results: list[Result], last: bool) -> None:
+        try:
+            self._loop.call_soon_threadsafe(partial(self._arrived, job, results, last))
+        except RuntimeError:
+            # The loop has ended without waiting for this one; nobody wants to know any more.
+            return
+
+    def _arrived(self, job: Job, results: list[Result], last: bool) -> None:
+        if job.given_up:
+            if last:
+                self._workers.got_back_one()
+                for task in job.tasks[: job.end]:
+                    self._returned(task)
+            return
+        if last:
+            del self._jobs[job]
+        self._done(results)
+
+    def _tick(self) -> None:
+        self._ticker = None
+        now = self._loop.time()
+        for job, before in list(self._jobs.items()):
+            if not job.begun:
+                continue
+            if job.verb == "check":
+                self._help(job, job.position - before)
+            self._jobs[job] = job.position
+            self._watch_time(job, now)
+        if self._jobs:
+            self._ticker = self._loop.call_later(TICK, self._tick)
+
+    def _help(self, job: Job, progress: int) -> None:
+        """Give what a slow job has not begun to other threads: half of it, or all where it does not move."""
+        # The one after the running one may begin at any moment; a check that is done twice does no harm.
+        first = job.position + 1
+        left = job.end - first
+        if left <= 0 or progress >= _SLOW or not self._workers.idle():
+            return
+        rest = job.cut(first if progress == 0 else first + left // 2)
+        if rest:
+            self._submit(rest)
+
+    def _watch_time(self, job: Job, now: float) -> None:
+        if job.position >= job.end:
+            return
+        running = job.tasks[job.position : job.end]
+        limit = max(_time_limit(task, self._settings) for task in running)
+        if now - job.progress_at <= limit + _GRACE:
+            return
+        job.given_up = True
+        del self._jobs[job]
+        self._workers.give_up_one()
+        for task in running:
+            self._timed_out(task, limit)
+
+
+def _time_limit(task: Task, settings: Settings) -> float:
+    own = task.node.resource.seconds()
+    return settings.resource_timeout if own is None else own
+
+
+def _groups(tasks: Iterable[Task]) -> Iterable[list[Task]]:
+    """Tasks that go well together, in the order in which they came."""
+    groups: dict[Hashable, list[Task]] = {}
+    for task in tasks:
+        key = _group_key(task)
+        group = groups.setdefault(key, [])
+        group.append(task)
+        if task.verb == "apply" and len(group) >= _APPLY_CHUNK:
+            yield groups.pop(key)
+    yield from groups.values()
+
+
+def _group_key(task: Task) -> Hashable:
+    resource = task.node.resource
+    if task.verb == "check" or task.verb == "apply":
+        together = resource.group_key(task.verb) if resource.auto_group else None
+        if together is not None:
+            return (task.verb, type(resource), together)
+    return id(task)

@@ -1,0 +1,99 @@
+"""The one stream of events that the engine makes. Observers only read it; the engine never prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from converge.resources.base import State
+
+Status: TypeAlias = Literal["ok", "pending", "changed", "failed", "skipped"]
+Severity: TypeAlias = Literal["info", "warning", "error"]
+Command: TypeAlias = Literal["plan", "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A run begins: ``total`` resources will each have an outcome."""
+
+    blueprint: str
+    command: Command
+    total: int
+    daemon: bool = False
+    """True where it stays until stopped (serve with no timeout)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one resource.
+
+    ``reason`` says why it was skipped, or after what it is pending ("after user:deploy"); ``error`` why it
+    failed. ``duration`` is in seconds, of the check and apply themselves.
+    """
+
+    id: str
+    kind: str
+    status: Status
+    changes: State = ()
+    duration: float = 0.0
+    error: str | None = None
+    reason: str | None = None
+    where: str = ""
+    """file:line of the declaration."""
+    noncompliant: bool = False
+    """Retries are used up; it is watched, and the next news from outside tries again."""
+
+    @property
+    def action(self) -> str | None:
+        """What is or was to be done, in a word; that of the first change."""
+        return self.changes[0].action if self.changes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know that is no resource's outcome."""
+
+    severity: Severity
+    text: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The first convergence is done; from here on drift is awaited."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many resources ended in each status."""
+
+    counts: Counter[Status] = field(default_factory=Counter)
+    duration: float = 0.0
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event of a run."""
+
+    summary: Summary
+    interrupted: bool = False
+
+
+Event: TypeAlias = Began | Outcome | Notice | Watching | Ended
+
+
+class Observer(Protocol):
+    """Someone who is told. ``flush`` comes after each burst of events, ``close`` at the end, also after an error."""
+
+    def see(self, event: Event) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...

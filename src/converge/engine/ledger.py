@@ -1,0 +1,96 @@
+"""Refreshes that are due, kept on disk: a restart that is owed survives failure, kill and reboot.
+
+A debt is written down *before* the change that causes it is applied, and struck out after the refresh succeeded. So a
+crash at any point can only cause one refresh too many, never one too few.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable
+
+from converge.errors import ConvergeError
+from converge.paths import ensure_dir, state_dir
+
+
+class Ledger:
+    """Who owes a refresh because of whom. This one only remembers; see :class:`FileLedger`."""
+
+    def __init__(self) -> None:
+        self._debts: dict[str, set[str]] = {}
+        self._unsaved = False
+
+    def debts(self, debtor: str) -> set[str]:
+        return set(self._debts.get(debtor, ()))
+
+    def owe(self, debtor: str, cause: str) -> None:
+        causes = self._debts.setdefault(debtor, set())
+        if cause not in causes:
+            causes.add(cause)
+            self._unsaved = True
+
+    def settle(self, debtor: str) -> None:
+        if self._debts.pop(debtor, None) is not None:
+            self._unsaved = True
+
+    def keep_only(self, debtors: Iterable[str]) -> None:
+        """Forget those that the blueprint no longer has."""
+        for gone in set(self._debts) - set(debtors):
+            self.settle(gone)
+
+    def save(self) -> None:
+        """Make durable what changed since the last time. Raises OSError."""
+        self._unsaved = False
+
+
+class FileLedger(Ledger):
+    """A ledger in a file, replaced atomically."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        with contextlib.suppress(FileNotFoundError):
+            self._read()
+
+    def _read(self) -> None:
+        with open(self._path, "rb") as file:
+            text = file.read()
+        try:
+            self._debts = {str(debtor): set(map(str, causes)) for debtor, causes in json.loads(text).items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ConvergeError(
+                f"{self._path} is damaged ({error}); it lists restarts that are still due: look at it, then remove it"
+            ) from error
+
+    def save(self) -> None:
+        if not self._unsaved:
+            return
+        text = json.dumps({debtor: sorted(causes) for debtor, causes in sorted(self._debts.items())})
+        temporary = f"{self._path}.new"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, self._path)
+        folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        super().save()
+
+
+def open_ledger(name: str) -> FileLedger:
+    """The ledger of a blueprint, for its daemon."""
+    return FileLedger(os.path.join(ensure_dir(state_dir()), f"{name}.refreshes.json"))
+
+
+def read_ledger(name: str) -> Ledger:
+    """What a daemon would find due, for plan: makes nothing, and knows nothing where it may not read."""
+    ledger = Ledger()
+    with contextlib.suppress(PermissionError):
+        ledger._debts = FileLedger(os.path.join(state_dir(), f"{name}.refreshes.json"))._debts
+    return ledger

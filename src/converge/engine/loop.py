@@ -1,0 +1,330 @@
+"""The loop: drives the scheduler with real time, real threads and real news, on asyncio.
+
+One turn takes what may start, hands it to threads, and passes on what happened. Turns are asked for by whatever may have
+changed the answer: a result, news from a source, a timer. Between them nothing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+from collections import Counter
+from collections.abc import Sequence
+
+from converge.engine.dispatch import Dispatcher
+from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Severity, Status, Summary, Watching
+from converge.engine.job import Result
+from converge.engine.ledger import Ledger
+from converge.engine.reload import Reloader
+from converge.engine.scheduler import Scheduler, Task
+from converge.engine.settings import Settings
+from converge.engine.watching import Watching as Sources
+from converge.errors import ConvergeError
+from converge.graph.graph import Graph
+from converge.resources.base import ResourceError
+
+_CONDITION = "condition of "
+"""Marks the keys under which conditions are watched."""
+
+
+class Loop:
+    """One run of ``plan`` or ``serve``."""
+
+    def __init__(
+        self,
+        name: str,
+        graph: Graph,
+        settings: Settings,
+        observers: Sequence[Observer],
+        *,
+        ledger: Ledger | None = None,
+        planning: bool = False,
+    ) -> None:
+        self._name = name
+        self._graph = graph
+        self._settings = settings
+        self._observers = observers
+        self._ledger = ledger
+        self._planning = planning
+        self._latest: dict[str, Status] = {}
+        self._changed: set[str] = set()
+        self.interrupted = False
+        self.gave_up: str | None = None
+        """Which critical resource failed, where that ended the run."""
+
+    def run(self, reloader: Reloader | None = None) -> Summary:
+        """Until all is done (plan, serve with a timeout) or we are told to stop. Raises nothing of the resources'."""
+        return asyncio.run(self._run(reloader))
+
+    async def _run(self, reloader: Reloader | None) -> Summary:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        loop.set_exception_handler(self._broke)
+        self._began = loop.time()
+        self._done: asyncio.Future[None] = loop.create_future()
+        self._turn_handle: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watching_told = False
+        self._ready = False
+        self._dispatcher = Dispatcher(self._settings, self._arrived, self._timed_out, self._returned)
+        daemon = not self._planning and not self._settings.timeout
+        self._emit(Began(self._name, "plan" if self._planning else "serve", len(self._graph.resources), daemon))
+        for warning in self._graph.warnings:
+            self._emit(Notice("warning", warning))
+        self._sources = None if self._planning else Sources(self._mark, self._report)
+        self._reloader = reloader
+        self._scheduler = Scheduler(
+            self._graph, self._settings, now=self._now(), ledger=self._ledger, planning=self._planning
+        )
+        self._listen_to_signals()
+        try:
+            if self._sources is not None:
+                self._watch_all()
+                await self._tidy()
+            self._ready = True
+            self._turn_soon()
+            await self._done
+        finally:
+            self._close()
+        return self._end()
+
+    # --- turns --------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self._loop.time()
+
+    def _turn_soon(self) -> None:
+        if self._turn_handle is None and self._ready:
+            self._turn_handle = self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_handle = None
+        scheduler = self._scheduler
+        now = self._now()
+        try:
+            tasks = scheduler.take(now)
+        except OSError as error:
+            self._fail(ConvergeError(f"the state folder cannot be written: {error}"))
+            return
+        if tasks:
+            self._dispatcher.start(tasks)
+        self._pass_on()
+        if not self._watching_told and scheduler.converged_once():
+            self._first_done()
+        if self._finished(now):
+            if not self._done.done():
+                self._done.set_result(None)
+            return
+        self._sleep(now)
+
+    def _sleep(self, now: float) -> None:
+        """Ask for a turn when time alone calls for one."""
+        due = self._scheduler.next_due()
+        if self._settings.timeout and not self._planning and self._scheduler.quiet():
+            due = min(due, self._scheduler.last_change + self._settings.timeout)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due < math.inf:
+            self._timer = self._loop.call_at(max(due, now), self._turn_soon)
+
+    def _finished(self, now: float) -> bool:
+        scheduler = self._scheduler
+        if scheduler.stopped:
+            return not self._dispatcher.applying() and (self.interrupted or not scheduler.running)
+        if self._planning:
+            return scheduler.quiet()
+        return bool(self._settings.timeout) and scheduler.quiet() and (
+            now >= scheduler.last_change + self._settings.timeout
+        )
+
+    def _first_done(self) -> None:
+        self._watching_told = True
+        if not self._planning and not self._scheduler.stopped:
+            self._scheduler.last_change = self._now()
+            self._emit(Watching(len(self._scheduler.nodes)))
+            self._flush()
+
+    # --- what comes in ------------------------------------------------------------------------------------
+
+    def _mark(self, key: str) -> None:
+        if key.startswith(_CONDITION):
+            self._scheduler.mark_gate(key.removeprefix(_CONDITION), self._now())
+        elif self._reloader is not None and key == self._reloader.key:
+            self._reload_soon()
+            return
+        else:
+            self._scheduler.mark(key, self._now())
+        self._turn_soon()
+
+    def _report(self, severity: Severity, text: str) -> None:
+        self._emit(Notice(severity, text))
+        self._flush()
+
+    def _arrived(self, results: Sequence[Result]) -> None:
+        scheduler, now = self._scheduler, self._now()
+        for task, error, found, met, began, took in map(_unpack, results):
+            node = task.node
+            if error is not None:
+                scheduler.failed(node, error, task.state, now=now, took=took)
+            elif task.verb == "check":
+                scheduler.checked(node, found, began=began, now=now, took=took)
+            elif task.verb == "apply":
+                scheduler.applied(node, task.state, found, began=began, now=now, took=took)
+            elif task.verb == "refresh":
+                scheduler.refreshed(node, task.causes, now=now, took=took)
+            else:
+                scheduler.gated(node, met, now=now)
+                if met and self._sources is not None:
+                    self._sources.watch(_CONDITION + node.resource.id, ())
+        self._turn_soon()
+
+    def _timed_out(self, task: Task, limit: float) -> None:
+        error = ResourceError(f"the {task.verb} did not end within {limit:g} s; it is left alone until it does")
+        self._scheduler.failed(task.node, error, task.state, now=self._now(), took=limit, hung=True)
+        self._turn_soon()
+
+    def _returned(self, task: Task) -> None:
+        self._scheduler.returned(task.node)
+        self._turn_soon()
+
+    # --- what goes out ------------------------------------------------------------------------------------
+
+    def _emit(self, event: Event) -> None:
+        for observer in self._observers:
+            observer.see(event)
+
+    def _flush(self) -> None:
+        for observer in self._observers:
+            observer.flush()
+
+    def _pass_on(self) -> None:
+        events, self._scheduler.events = self._scheduler.events, []
+        if not events:
+            return
+        try:
+            for event in events:
+                if isinstance(event, Outcome):
+                    self._count(event)
+                for observer in self._observers:
+                    observer.see(event)
+            self._flush()
+        except OSError as error:
+            self._fail(error)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._latest[outcome.id] = outcome.status
+        if outcome.status == "changed":
+            self._changed.add(outcome.id)
+
+    def _summary(self) -> Summary:
+        """By the last outcome of each; what was changed at some time and is right counts as changed."""
+        counts: Counter[Status] = Counter()
+        for id in self._scheduler.nodes:
+            status = self._latest.get(id)
+            if status is not None:
+                counts["changed" if status == "ok" and id in self._changed else status] += 1
+        return Summary(counts, self._now() - self._began)
+
+    def _end(self) -> Summary:
+        summary = self._summary()
+        if not self.interrupted:
+            self.gave_up = self._scheduler.stopped
+        self._emit(Ended(summary, self.interrupted))
+        self._flush()
+        return summary
+
+    def _broke(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """A fault of our own: better to end, and be started anew, than to seem alive and keep nothing right."""
+        error = context.get("exception")
+        self._fail(error if isinstance(error, Exception) else RuntimeError(str(context.get("message"))))
+
+    def _fail(self, error: Exception) -> None:
+        if not self._done.done():
+            self._done.set_exception(error)
+
+    # --- beginning and end --------------------------------------------------------------------------------
+
+    def _watch_all(self) -> None:
+        """Before the first check, so that nothing that happens in between is missed."""
+        sources = self._sources
+        if sources is None:
+            return
+        wanted = {resource.id: resource.triggers() for resource in self._graph.resources}
+        for resource in self._graph.resources:
+            if resource.condition is not None:
+                wanted[_CONDITION + resource.id] = resource.condition.triggers()
+        if self._reloader is not None:
+            wanted[self._reloader.key] = self._reloader.triggers()
+        for key in sources.keys():
+            if key not in wanted:
+                sources.watch(key, ())
+        for key, triggers in wanted.items():
+            sources.watch(key, triggers)
+
+    async def _tidy(self) -> None:
+        kinds: dict[type, list[object]] = {}
+        for resource in self._graph.resources:
+            kinds.setdefault(type(resource), []).append(resource)
+        for kind, resources in kinds.items():
+            try:
+                await asyncio.to_thread(kind.tidy_many, resources)  # type: ignore[attr-defined]  # keys are kinds
+            except OSError as error:
+                self._report("warning", f"what an interrupted run left behind could not be removed: {error}")
+
+    def _listen_to_signals(self) -> None:
+        self._loop.add_signal_handler(signal.SIGINT, self.stop)
+        if not self._planning:
+            self._loop.add_signal_handler(signal.SIGTERM, self.stop)
+            self._loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    def stop(self) -> None:
+        """Take no more work; what is being applied may finish, within a bound."""
+        if self.interrupted and not self._done.done():
+            self._done.set_result(None)
+            return
+        self.interrupted = True
+        self._scheduler.stop("told to stop")
+        self._loop.call_later(self._settings.stop_grace, self.stop)
+        self._turn_soon()
+
+    def _close(self) -> None:
+        self._dispatcher.close()
+        if self._sources is not None:
+            self._sources.close()
+        for handle in (self._turn_handle, self._timer):
+            if handle is not None:
+                handle.cancel()
+
+    # --- reload -------------------------------------------------------------------------------------------
+
+    def _reload_soon(self) -> None:
+        """Editors write in several steps: load once they have been still for a moment."""
+        if self._reloader is None:
+            self._report("info", "this blueprint cannot be loaded again while it runs")
+            return
+        self._reloader.soon(self._loop, self._reload)
+
+    def _reload(self) -> None:
+        reloader = self._reloader
+        if reloader is None or self._scheduler.stopped:
+            return
+        try:
+            graph = reloader.load()
+        except ConvergeError as error:
+            self._report("error", f"the blueprint is broken, so the one before stays in force:\n{error}")
+            return
+        self._graph = graph
+        self._watch_all()
+        self._scheduler.replace(graph, self._now())
+        for warning in graph.warnings:
+            self._report("warning", warning)
+        self._report("info", f"loaded {self._name} again: {len(graph.resources)} resources")
+        self._turn_soon()
+
+
+def _unpack(result: Result) -> tuple[Task, Exception | None, tuple, bool, float, float]:  # type: ignore[type-arg]
+    return result.task, result.error, result.found, result.met, result.began, result.took
+
+

@@ -1,0 +1,45 @@
+"""Loads a blueprint again when its own files change, or on SIGHUP."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Sequence
+
+from converge.graph.graph import Graph, build_graph
+from converge.loading import Loaded, load
+from converge.resources.base import PathChanged, Trigger
+
+_STILL = 0.2
+"""Seconds without further news of the files before they are read; an editor writes in several steps."""
+
+
+class Reloader:
+    """Knows how the blueprint was asked for, and which files it was made of."""
+
+    key = "blueprint"
+    """Under which its files are watched; no resource id looks like it."""
+
+    def __init__(self, wanted: str, loaded: Loaded, resource_timeout: float) -> None:
+        self._wanted = wanted
+        self._files = loaded.files
+        self._resource_timeout = resource_timeout
+        self._handle: asyncio.TimerHandle | None = None
+
+    def triggers(self) -> Sequence[Trigger]:
+        return [PathChanged(file) for file in sorted(self._files)]
+
+    def soon(self, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
+        """Call ``then`` once no further call has come for a moment."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = loop.call_later(_STILL, then)
+
+    def load(self) -> Graph:
+        """Raises ConvergeError where the blueprint is broken now."""
+        loaded = load(self._wanted, resource_timeout=self._resource_timeout)
+        graph = build_graph(loaded.resources)
+        self._files = loaded.files
+        # The former blueprint is a web of cycles; without this, memory would wait for the collector's mood.
+        gc.collect()
+        return graph

@@ -1,0 +1,513 @@
+"""The scheduler: keeps a set of dirty resources empty. Pure bookkeeping, with no clock, thread or file of its own.
+
+Whoever drives it (the loop, or a simulator with virtual time) calls :meth:`Scheduler.take` for tasks that may start now,
+does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`, :meth:`gated` or :meth:`failed`. News
+from outside comes in by :meth:`mark`. Everything that happens is appended to ``events``.
+
+First convergence, drift, retry, refresh and conditions are one mechanism: each only marks resources dirty. A dirty
+resource stays dirty until a check that began after the mark found it right.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from converge.engine.events import Event, Outcome, Status
+from converge.engine.ledger import Ledger
+from converge.engine.node import Node, TaskVerb, Verdict
+from converge.engine.settings import Settings
+from converge.engine.wording import in_words, still_differs
+from converge.graph.graph import REFRESH, Graph
+from converge.resources.base import IN_SYNC, Change, NotYet, Resource, State
+
+class Task(NamedTuple):
+    """Something to be done now for one resource, off the loop."""
+
+    verb: TaskVerb
+    node: Node
+    state: State = IN_SYNC
+    causes: tuple[str, ...] = ()
+
+
+class Scheduler:
+    """See the module. ``planning`` checks everything once and changes nothing."""
+
+    def __init__(
+        self, graph: Graph, settings: Settings, *, now: float, ledger: Ledger | None = None, planning: bool = False
+    ) -> None:
+        self.settings = settings
+        self.planning = planning
+        self.ledger = ledger or Ledger()
+        self.events: list[Event] = []
+        self.stopped: str | None = None
+        """Why nothing more is started: told to stop, or a critical resource failed."""
+        self.last_change = now
+        self.nodes: dict[str, Node] = {}
+        self.running = 0
+        self._candidates: deque[Node] = deque()
+        self._timers: list[tuple[float, int, Node]] = []
+        self._sequence = itertools.count()
+        self._untold = 0
+        self._adopt(graph, now)
+
+    # --- the graph ----------------------------------------------------------------------------------------
+
+    def replace(self, graph: Graph, now: float) -> None:
+        """Take a reloaded blueprint: what did not change keeps all that is known of it."""
+        self._adopt(graph, now)
+
+    def _adopt(self, graph: Graph, now: float) -> None:
+        before = self.nodes
+        nodes = [self._node_for(resource, before.get(resource.id), now) for resource in graph.resources]
+        self.nodes = {node.resource.id: node for node in nodes}
+        for gone in before.keys() - self.nodes.keys():
+            self._retire(before[gone])
+        for node in nodes:
+            node.deps, node.dependents, node.subscribers = [], [], []
+        for edge in graph.edges:
+            earlier, later = nodes[edge.before], nodes[edge.after]
+            later.deps.append(earlier)
+            earlier.dependents.append(later)
+            if edge.rule == REFRESH:
+                earlier.subscribers.append(later)
+        self.ledger.keep_only(self.nodes)
+        self._untold = sum(node.told is None for node in nodes)
+        for node in nodes:
+            self._consider(node)
+
+    def _node_for(self, resource: Resource, known: Node | None, now: float) -> Node:
+        if known is not None and known.resource == resource:
+            known.resource = resource
+            return known
+        node = Node(resource, self.settings.burst)
+        node.owed = self.ledger.debts(resource.id)
+        node.tokens_at = now
+        if known is not None:
+            # A changed declaration keeps what is true of the place it describes, not what was known of its state.
+            node.told, node.hung = known.told, known.hung or known.doing is not None
+            node.owed |= known.owed
+            self._retire(known)
+        node.dirty, node.since, node.due = True, now, now
+        return node
+
+    def _retire(self, node: Node) -> None:
+        """Whatever of it still runs may end; nothing of it starts again."""
+        node.dirty = False
+        node.dependents, node.subscribers = [], []
+
+    # --- news ---------------------------------------------------------------------------------------------
+
+    def mark(self, id: str, now: float) -> None:
+        """News from outside: look at this resource again. Unknown ids are ignored: they were just removed."""
+        node = self.nodes.get(id)
+        if node is None or self.planning:
+            return
+        due = now
+        if now < node.window_end:
+            due = node.window_end
+        else:
+            node.window_end = now + self.settings.coalesce
+        if node.attempts:
+            if node.doing in ("apply", "refresh") or now < node.quiet_until:
+                # Perhaps our own failing apply is what was heard; that must not shorten its backoff.
+                due = max(due, node.due)
+            else:
+                node.attempts, node.noncompliant = 0, False
+        node.outside = True
+        self._make_dirty(node, now, due)
+
+    def mark_gate(self, id: str, now: float) -> None:
+        """News about the condition of this resource."""
+        node = self.nodes.get(id)
+        if node is not None and node.gate is not None:
+            node.gate_dirty = True
+            self._make_dirty(node, now, now)
+
+    def mark_all(self, now: float) -> None:
+        """After a sleep of the machine, or when news was lost: look at everything once."""
+        for id in self.nodes:
+            self.mark(id, now)
+
+    def _make_dirty(self, node: Node, now: float, due: float) -> None:
+        if node.dirty:
+            node.due = node.due if node.limited else min(node.due, due)
+        else:
+            node.dirty, node.since, node.due = True, now, due
+        node.drift, node.verified = IN_SYNC, False
+        self._consider(node)
+
+    def _consider(self, node: Node) -> None:
+        """Look at this node at the next take."""
+        if node.dirty and not node.queued:
+            node.queued = True
+            self._candidates.append(node)
+
+    # --- what may start -----------------------------------------------------------------------------------
+
+    def take(self, now: float) -> list[Task]:
+        """All that may start now. Whatever is returned counts as running until it is reported."""
+        while self._timers and self._timers[0][0] <= now:
+            self._consider(heapq.heappop(self._timers)[2])
+        tasks: list[Task] = []
+        while self._candidates:
+            node = self._candidates.popleft()
+            node.queued = False
+            task = self._task_for(node, now)
+            if task is not None:
+                node.doing = task.verb
+                # A mark that comes while it runs makes it dirty again, and is then not lost.
+                node.dirty = False
+                self.running += 1
+                tasks.append(task)
+        if tasks:
+            self.ledger.save()
+        return tasks
+
+    def _task_for(self, node: Node, now: float) -> Task | None:
+        if not node.dirty or node.doing or node.hung or self.stopped:
+            return None
+        if node.due > now:
+            heapq.heappush(self._timers, (node.due, next(self._sequence), node))
+            return None
+        if node.gate is not None:
+            return self._gate_task(node)
+        for dep in node.deps:
+            if not self._lets_pass(dep):
+                self._wait_for(node, dep, now)
+                return None
+        if node.drift:
+            return self._apply_task(node)
+        if node.owed and node.verified:
+            return Task("refresh", node, causes=tuple(sorted(node.owed)))
+        node.limited = False
+        return Task("check", node)
+
+    def _gate_task(self, node: Node) -> Task | None:
+        if not node.gate_dirty:
+            return None
+        node.gate_dirty = False
+        return Task("gate", node)
+
+    def _apply_task(self, node: Node) -> Task:
+        state, node.drift = node.drift, IN_SYNC
+        for subscriber in node.subscribers:
+            # Before the change, so that a crash in between cannot lose the refresh.
+            subscriber.owed.add(node.resource.id)
+            self.ledger.owe(subscriber.resource.id, node.resource.id)
+        return Task("apply", node, state)
+
+    def _lets_pass(self, dep: Node) -> bool:
+        if dep.resource.noop:
+            return True
+        if dep.verdict is Verdict.RIGHT:
+            return not dep.dirty and dep.doing is None
+        return self.planning and dep.verdict is Verdict.PENDING
+
+    def _wait_for(self, node: Node, dep: Node, now: float) -> None:
+        """``node`` could go but for ``dep``; when that is done, ``node`` is considered again."""
+        if dep.dirty and dep.due > now and dep.verdict is Verdict.RIGHT and not dep.limited:
+            # It only waits for its coalescing window to end; somebody needs to know now.
+            dep.due = now
+            self._consider(dep)
+        elif dep.verdict is Verdict.FAILED and not dep.doing:
+            self._skip(node, f"needs {dep.resource.id}, which failed")
+        elif dep.told is not None and dep.told[0] == "skipped":
+            self._skip(node, f"needs {dep.resource.id}, which was skipped")
+
+    # --- what came of it ----------------------------------------------------------------------------------
+
+    def checked(self, node: Node, found: State, *, began: float, now: float, took: float) -> None:
+        """A check is done; ``began`` is when it started, ``took`` how long it lasted."""
+        if not self._accept(node):
+            return
+        node.checked = began
+        if not found or (node.ran and node.resource.runs_once()):
+            self._found_right(node, now, took)
+        elif self.planning or node.resource.noop:
+            self._found_pending(node, found, took)
+        elif unknown := [change for change in found if change.action == "unknown"]:
+            self._failed(node, f"{unknown[0].property} is {unknown[0].from_}", found, now, took)
+        elif self._within_rate(node, now):
+            if not node.dirty:
+                node.dirty, node.due = True, now
+            node.drift = found
+            self._confirm_dependencies(node, now)
+            self._consider(node)
+
+    def applied(self, node: Node, state: State, left: State, *, began: float, now: float, took: float) -> None:
+        """An apply is done, and the check after it, which began at ``began``, found ``left``."""
+        if not self._accept(node):
+            return
+        node.checked = began
+        node.ran = True
+        self._expect_echo(node, now)
+        if left:
+            self._failed(node, still_differs(left), state, now, took)
+            return
+        if node.owed and node.resource.apply_refreshes(state):
+            self._settle(node)
+        self._changed(node, state, now, took)
+
+    def refreshed(self, node: Node, causes: Iterable[str], *, now: float, took: float) -> None:
+        """A refresh is done."""
+        if not self._accept(node):
+            return
+        self._expect_echo(node, now)
+        self._settle(node)
+        self._changed(node, (_refresh_change(causes),), now, took)
+
+    def gated(self, node: Node, met: bool, *, now: float) -> None:
+        """The condition of a resource was asked."""
+        if not self._accept(node):
+            return
+        node.dirty = True
+        if met:
+            node.gate = None
+            node.since = node.due = now
+        else:
+            self._skip(node, f"waits until {node.gate} holds")
+        self._consider(node)
+
+    def failed(self, node: Node, error: Exception, state: State, *, now: float, took: float, hung: bool = False) -> None:
+        """A task raised, or took too long (``hung``: it has still not come back)."""
+        doing = node.doing
+        if not self._accept(node):
+            return
+        node.hung = hung
+        if doing == "gate":
+            node.gate_dirty = True
+        elif doing != "check":
+            self._expect_echo(node, now)
+        if self.planning and isinstance(error, NotYet):
+            after = self._pending_above(node, error.needs)
+            if after is not None:
+                node.reason = f"after {after}"
+                self._found_pending(node, error.changes, took)
+                return
+        self._failed(node, in_words(error), state, now, took)
+
+    def returned(self, node: Node) -> None:
+        """A call that had timed out has come back after all."""
+        node.hung = False
+        self._consider(node)
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more."""
+        self.stopped = reason
+
+    # --- how long to wait ---------------------------------------------------------------------------------
+
+    def next_due(self) -> float:
+        """When a task may start by the passing of time alone; infinity where none will."""
+        if self.stopped:
+            return math.inf
+        if self._candidates:
+            return -math.inf
+        while self._timers:
+            due, _, node = self._timers[0]
+            if node.dirty and not node.doing and node.due == due:
+                return due
+            heapq.heappop(self._timers)
+        return math.inf
+
+    def quiet(self) -> bool:
+        """Nothing runs, can start, or waits for its time. What waits for a condition or for a failed one may wait long."""
+        return not self.running and (self.stopped is not None or self.next_due() == math.inf)
+
+    def converged_once(self) -> bool:
+        """Each resource has had its first outcome."""
+        return self._untold == 0
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _accept(self, node: Node) -> bool:
+        """A task came back. False where its resource has left the blueprint, or is declared anew, meanwhile."""
+        node.doing = None
+        self.running -= 1
+        current = self.nodes.get(node.resource.id)
+        if current is node:
+            return True
+        if current is not None and current.hung:
+            self.returned(current)
+        return False
+
+    def _expect_echo(self, node: Node, now: float) -> None:
+        """Our own apply will be heard by the sources; that is worth one check, at the end of the window."""
+        node.quiet_until = node.window_end = now + self.settings.coalesce
+        if node.dirty:
+            node.due = max(node.due, node.window_end)
+
+    def _found_right(self, node: Node, now: float, took: float) -> None:
+        node.verdict = Verdict.RIGHT
+        if node.owed:
+            self._refresh_next(node, now, took)
+            return
+        self._right(node)
+        self._tell(node, "ok", took=took)
+        for subscriber in node.subscribers:
+            if subscriber.owed:
+                self._make_dirty(subscriber, now, now)
+        self._release(node)
+
+    def _refresh_next(self, node: Node, now: float, took: float) -> None:
+        """All is right but for a refresh that is due; until that is done it counts as dirty."""
+        if self.planning:
+            self._found_pending(node, (_refresh_change(node.owed),), took)
+            return
+        if not node.dirty:
+            node.dirty, node.since, node.due = True, now, now
+            node.verified = True
+        self._consider(node)
+
+    def _changed(self, node: Node, state: State, now: float, took: float) -> None:
+        self.last_change = now
+        self._right(node)
+        self._tell(node, "changed", state, took)
+        for dependent in node.dependents:
+            self._make_dirty(dependent, now, now)
+        self._release(node)
+
+    def _settle(self, node: Node) -> None:
+        node.owed.clear()
+        self.ledger.settle(node.resource.id)
+
+    def _right(self, node: Node) -> None:
+        node.verdict = Verdict.RIGHT
+        node.attempts, node.noncompliant, node.outside, node.limited = 0, False, False, False
+
+    def _release(self, node: Node) -> None:
+        """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""
+        for dependent in node.dependents:
+            self._consider(dependent)
+        self._consider(node)
+
+    def _found_pending(self, node: Node, state: State, took: float) -> None:
+        node.verdict = Verdict.PENDING
+        if self.planning:
+            for subscriber in node.subscribers:
+                subscriber.owed.add(node.resource.id)
+        node.attempts = 0
+        self._tell(node, "pending", state, took, reason=node.reason)
+        self._release(node)
+
+    def _failed(self, node: Node, text: str, state: State, now: float, took: float) -> None:
+        resource = node.resource
+        node.verdict = Verdict.FAILED
+        node.attempts += 1
+        most = self.settings.max_retries if resource.retry is None else resource.retry
+        node.noncompliant = node.attempts > most
+        # News that came while the check ran asks for another look, however often it has failed.
+        if not (node.noncompliant or node.dirty or self.planning):
+            first = resource.retry_delay_seconds()
+            first = self.settings.backoff_first if first is None else first
+            delay = min(first * 2 ** (node.attempts - 1), self.settings.backoff_most)
+            node.dirty, node.since, node.due = True, now, now + delay
+        if resource.critical and self._untold and not self.planning:
+            self._give_up(node)
+        self._tell(node, "failed", state, took, error=text)
+        self._consider(node)
+        self._skip_dependents(node)
+
+    def _give_up(self, node: Node) -> None:
+        """A failure of a critical resource ends the first convergence; what runs already may finish."""
+        self.stop(f"{node.resource.id} is critical, and failed")
+        for other in self.nodes.values():
+            if other is not node and other.told is None and not other.doing:
+                self._tell(other, "skipped", reason=self.stopped)
+
+    def _skip_dependents(self, node: Node) -> None:
+        for dependent in node.dependents:
+            self._consider(dependent)
+
+    def _skip(self, node: Node, reason: str) -> None:
+        if node.told is None or node.told[:2] != ("skipped", reason):
+            self._tell(node, "skipped", reason=reason)
+            self._skip_dependents(node)
+
+    def _within_rate(self, node: Node, now: float) -> bool:
+        """Whether a repair that news from outside called for may go now; if not, when."""
+        if not node.outside:
+            return True
+        limit = node.resource.limit
+        rate = 1.0 / self.settings.refill if limit is None else float(limit)
+        node.tokens = min(self.settings.burst, node.tokens + (now - node.tokens_at) * rate)
+        node.tokens_at = now
+        # The tolerance keeps a rounding error of the clock from costing another round.
+        if node.tokens >= 1.0 - 1e-9:
+            node.tokens -= 1.0
+            return True
+        node.dirty, node.limited, node.due = True, True, now + (1.0 - node.tokens) / rate
+        self._consider(node)
+        return False
+
+    def _confirm_dependencies(self, node: Node, now: float) -> None:
+        """Before an apply, whatever this one stands on must have been checked since the drift was noticed.
+
+        What stands on something that is to be checked is checked too, so that the news travels down to this one.
+        """
+        suspect: set[Node] = set()
+        for above in self._above(node):
+            stale = above.checked < node.since or above.dirty or above.doing is not None
+            if above.verdict is Verdict.RIGHT and (stale or not suspect.isdisjoint(above.deps)):
+                suspect.add(above)
+                if not above.dirty and above.doing is None:
+                    self._make_dirty(above, now, now)
+
+    @staticmethod
+    def _above(node: Node) -> Iterator[Node]:
+        """All that a node stands on, each after what it stands on itself."""
+        seen: set[Node] = {node}
+        stack: list[tuple[Node, Iterator[Node]]] = [(node, iter(node.deps))]
+        while stack:
+            current, deps = stack[-1]
+            for dep in deps:
+                if dep not in seen:
+                    seen.add(dep)
+                    stack.append((dep, iter(dep.deps)))
+                    break
+            else:
+                stack.pop()
+                if current is not node:
+                    yield current
+
+    def _pending_above(self, node: Node, needs: str) -> str | None:
+        """The pending resource that will bring what is needed; the nearest one where none is named so."""
+        pending = [above.resource.id for above in self._above(node) if above.verdict is Verdict.PENDING]
+        if needs in pending:
+            return needs
+        return pending[0] if pending else None
+
+    def _tell(
+        self,
+        node: Node,
+        status: Status,
+        state: State = IN_SYNC,
+        took: float = 0.0,
+        *,
+        error: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Append an outcome, unless it would only repeat the last."""
+        if node.told is None:
+            self._untold -= 1
+        elif status == "ok" and node.told[0] in ("ok", "changed"):
+            return
+        elif status == "pending" and node.told == (status, reason, state):
+            return
+        node.told = (status, reason, state if status == "pending" else IN_SYNC)
+        resource = node.resource
+        where = "" if status == "ok" else str(resource.where)
+        self.events.append(
+            Outcome(
+                resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant
+            )
+        )
+
+
+def _refresh_change(causes: Iterable[str]) -> Change:
+    return Change("refresh", None, f"because of {', '.join(sorted(causes))}", "refresh")

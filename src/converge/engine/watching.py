@@ -1,0 +1,153 @@
+"""Finds the source that serves each trigger, and keeps it alive.
+
+A source that breaks is made anew after 1 s, 2 s, … at most 5 min; meanwhile what it watched is polled, and once it is
+back everything is looked at, since nobody heard what happened in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from converge.resources.base import Every, PathChanged, Trigger
+from converge.sources.base import Mark, Report, Source
+from converge.sources.timer import TimerSource
+
+POLL = 30.0
+"""Seconds between looks at what sends no news."""
+_FIRST_RETRY = 1.0
+_LONGEST_RETRY = 300.0
+
+Failed: TypeAlias = Callable[[BaseException], None]
+Poll: TypeAlias = Callable[[str, float], None]
+Opener: TypeAlias = Callable[[Mark, Report, Failed, Poll], Source]
+
+
+def open_paths(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News about paths. Raises OSError where the kernel gives none."""
+    from converge.sources.inotify import PathSource
+
+    return PathSource(mark, report, failed, poll)
+
+
+OPENERS: dict[type[Trigger], Opener] = {PathChanged: open_paths}
+
+
+class Watching:
+    """All sources of a daemon, behind one verb. Lives on the running loop."""
+
+    def __init__(self, mark: Mark, report: Report, openers: dict[type[Trigger], Opener] | None = None) -> None:
+        self._mark = mark
+        self._report = report
+        self._timer = TimerSource(mark)
+        self._wanted: dict[str, tuple[Trigger, ...]] = {}
+        self._kept = {
+            trigger: _Kept(self, opener) for trigger, opener in (OPENERS if openers is None else openers).items()
+        }
+
+    def watch(self, key: str, triggers: Sequence[Trigger]) -> None:
+        """Mark ``key`` on any of these from now on, and on nothing else; none ends it."""
+        before = self._wanted.get(key, ())
+        wanted = tuple(triggers)
+        if wanted == before:
+            return
+        if wanted:
+            self._wanted[key] = wanted
+        else:
+            del self._wanted[key]
+        self._timer.watch(key, [trigger for trigger in wanted if isinstance(trigger, Every)])
+        for trigger_type, kept in self._kept.items():
+            mine = [trigger for trigger in wanted if isinstance(trigger, trigger_type)]
+            if mine or any(isinstance(trigger, trigger_type) for trigger in before):
+                kept.watch(key, mine)
+
+    def keys(self) -> list[str]:
+        return list(self._wanted)
+
+    def close(self) -> None:
+        for kept in self._kept.values():
+            kept.close()
+        self._timer.close()
+
+    # --- for the kept sources -----------------------------------------------------------------------------
+
+    def poll(self, key: str, seconds: float) -> None:
+        self._timer.poll(key, seconds)
+
+    def told(self, key: str) -> None:
+        self._mark(key)
+
+    def report(self) -> Report:
+        return self._report
+
+    def triggers(self, keys: Iterable[str]) -> dict[str, tuple[Trigger, ...]]:
+        return {key: self._wanted[key] for key in keys if key in self._wanted}
+
+
+class _Kept:
+    """One source, opened when first needed and again whenever it breaks."""
+
+    def __init__(self, watching: Watching, opener: Opener) -> None:
+        self._watching = watching
+        self._opener = opener
+        self._source: Source | None = None
+        self._wanted: dict[str, list[Trigger]] = {}
+        self._delay = _FIRST_RETRY
+        self._opened_at = 0.0
+        self._retry: asyncio.TimerHandle | None = None
+
+    def watch(self, key: str, triggers: list[Trigger]) -> None:
+        if triggers:
+            self._wanted[key] = triggers
+        else:
+            self._wanted.pop(key, None)
+        if self._source is not None:
+            self._source.watch(key, triggers)
+        elif self._retry is None:
+            self._open()
+        else:
+            self._watching.poll(key, POLL if triggers else 0.0)
+
+    def close(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def _open(self) -> None:
+        watching = self._watching
+        try:
+            self._source = self._opener(watching.told, watching.report(), self._broke, watching.poll)
+        except OSError as error:
+            self._broke(error)
+            return
+        self._opened_at = asyncio.get_running_loop().time()
+        for key, triggers in self._wanted.items():
+            self._source.watch(key, triggers)
+
+    def _broke(self, error: BaseException) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+            if asyncio.get_running_loop().time() - self._opened_at > _LONGEST_RETRY:
+                self._delay = _FIRST_RETRY
+        self._watching.report()(
+            "warning", f"news from the system stopped ({error}); polling, and trying again in {self._delay:.0f} s"
+        )
+        for key in self._wanted:
+            self._watching.poll(key, POLL)
+        self._retry = asyncio.get_running_loop().call_later(self._delay, self._again)
+        self._delay = min(self._delay * 2, _LONGEST_RETRY)
+
+    def _again(self) -> None:
+        self._retry = None
+        for key in self._wanted:
+            self._watching.poll(key, 0.0)
+        self._open()
+        if self._source is None:
+            return
+        self._watching.report()("info", "news from the system is back")
+        for key in self._wanted:
+            self._watching.told(key)

@@ -1,0 +1,21 @@
+"""Words for what went wrong, for a person."""
+
+from __future__ import annotations
+
+from converge.resources.base import ResourceError, State
+
+
+def in_words(error: Exception) -> str:
+    """One sentence. What is neither ours nor the operating system's is a bug and says so, with its type."""
+    if isinstance(error, ResourceError):
+        return str(error)
+    if isinstance(error, OSError):
+        text = error.strerror or str(error)
+        return f"{error.filename}: {text}" if error.filename is not None else text
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+def still_differs(left: State) -> str:
+    """What the check after an apply found."""
+    found = "; ".join(f"{change.property} is {change.from_}, not {change.to}" for change in left)
+    return f"did not converge: {found}"
