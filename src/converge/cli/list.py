@@ -1,0 +1,66 @@
+"""``converge list``"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from typing import TYPE_CHECKING
+
+from converge import exit_codes
+
+if TYPE_CHECKING:
+    from converge.cli.options import Arguments
+
+NAME = "list"
+HELP = "the blueprints and resource kinds that are available here"
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-b", "--blueprints", action="store_true", help="only the blueprints")
+    parser.add_argument("-e", "--extensions", action="store_true", help="only the resource kinds")
+
+
+def run(arguments: Arguments) -> int:
+    everything = arguments.blueprints == arguments.extensions
+    found: dict[str, dict[str, str]] = {}
+    if everything or arguments.blueprints:
+        found["blueprints"] = _blueprints()
+    if everything or arguments.extensions:
+        found["kinds"] = _kinds()
+    if arguments.out == "json":
+        import json
+
+        print(json.dumps(found))
+    else:
+        for title, entries in found.items():
+            _show(title, entries)
+    return exit_codes.OK
+
+
+def _blueprints() -> dict[str, str]:
+    from converge.declaration import registry
+    from converge.loading import load_entry_points
+
+    for name, error in load_entry_points():
+        print(f"converge: the blueprint {name} could not be imported: {error}", file=sys.stderr)
+    return {name: found.description for name, found in sorted(registry.snapshot().items())}
+
+
+def _kinds() -> dict[str, str]:
+    from converge.declaration import Declares, Run
+
+    return {
+        name: (inspect.getdoc(value.kind) or "").partition("\n")[0]
+        for name, value in sorted(vars(Run).items())
+        if isinstance(value, Declares)
+    }
+
+
+def _show(title: str, entries: dict[str, str]) -> None:
+    print(f"{title}:")
+    if not entries:
+        print("  none is installed here; a file is named by its path: converge plan ./site.py")
+    width = max(map(len, entries), default=0)
+    for name, text in entries.items():
+        print(f"  {name:<{width}}  {text}".rstrip())

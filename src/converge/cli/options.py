@@ -1,0 +1,114 @@
+"""The options of the command line, and what their values mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
+
+from converge import exit_codes
+from converge.duration import parse_duration
+
+if TYPE_CHECKING:
+    from converge.engine.settings import Settings
+
+Out: TypeAlias = Literal["terminal", "serial", "json"]
+OUTS: tuple[Out, ...] = ("terminal", "serial", "json")
+
+
+class Arguments(argparse.Namespace):
+    """What was typed, with the types that the parser has made sure of."""
+
+    run: Callable[[Arguments], int]
+    out: Out
+    verbose: bool
+    resource_timeout: float
+    parallel: int
+    detailed_exit_codes: bool
+    blueprint: str
+    timeout: float
+    max_retries: int
+    blueprints: bool
+    extensions: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""
+        self.exit(exit_codes.ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parse(argv: Sequence[str] | None) -> Arguments:
+    """Exits with a sentence where something is wrong."""
+    from converge.cli import list as list_command
+    from converge.cli import plan, serve, version
+
+    parser = _Parser(
+        prog="converge",
+        description="Keeps this machine in the state that a blueprint declares.",
+        epilog="exit codes: 0 ok, 1 error, 10 needs root, 11 blueprint not found; "
+        "with --detailed-exit-codes also 2 changed, 3 some failed, 4 all failed, 5 pending",
+    )
+    _add_common(parser, top=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for command in (plan, serve, list_command, version):
+        sub = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
+        _add_common(sub, top=False)
+        command.add_to(sub)
+        sub.set_defaults(run=command.run)
+    arguments = parser.parse_args(argv, namespace=Arguments())
+    if arguments.out not in OUTS:
+        parser.error(f"CONVERGE_OUT={arguments.out!r}: choose one of {', '.join(OUTS)}")
+    return arguments
+
+
+def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """The global options; they may stand before or after the command."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    add = parser.add_argument
+    add("--out", choices=OUTS, default=default(os.environ.get("CONVERGE_OUT") or "terminal"),
+        help="how results are shown (env CONVERGE_OUT; default: terminal, and serial where that is none)")  # fmt: skip
+    add("-v", "--verbose", action="store_true", default=default(False), help="more, and the log on stderr")
+    add("--resource-timeout", type=duration, metavar="DURATION", default=default(300.0),
+        help="longest check or apply of one resource (default 5m)")  # fmt: skip
+    add("--parallel", type=_positive, metavar="N", default=default(None),
+        help="how many things are done side by side (default: chosen from the machine)")  # fmt: skip
+    add("--detailed-exit-codes", action="store_true", default=default(False), help="tell more by the exit code")
+
+
+def duration(text: str) -> float:
+    """An option's value such as 30s."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def whole_number(text: str) -> int:
+    """An option's value of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    number = whole_number(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return number
+
+
+def settings_from(arguments: Arguments) -> Settings:
+    """The engine's numbers as typed."""
+    from converge.engine.settings import Settings, default_parallel
+
+    return Settings(
+        timeout=cast(float, getattr(arguments, "timeout", 0.0)),
+        resource_timeout=arguments.resource_timeout,
+        max_retries=cast(int, getattr(arguments, "max_retries", 3)),
+        parallel=arguments.parallel or default_parallel(),
+    )

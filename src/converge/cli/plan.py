@@ -1,0 +1,43 @@
+"""``converge plan BLUEPRINT``"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from converge import exit_codes
+
+if TYPE_CHECKING:
+    from converge.cli.options import Arguments
+
+NAME = "plan"
+HELP = "show what differs from a blueprint; changes nothing"
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+
+
+def run(arguments: Arguments) -> int:
+    from converge.cli.options import settings_from
+    from converge.cli.running import exit_code, gc_paused
+    from converge.engine.ledger import read_ledger
+    from converge.engine.loop import Loop
+    from converge.graph.graph import build_graph
+    from converge.loading import load
+    from converge.observers import observer_for
+
+    with gc_paused():
+        loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
+        graph = build_graph(loaded.resources)
+        observer = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
+        ledger = read_ledger(loaded.name)
+        loop = Loop(loaded.name, graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
+        try:
+            summary = loop.run()
+        finally:
+            observer.close()
+    if loop.interrupted:
+        return exit_codes.ERROR
+    return exit_code(summary, arguments)

@@ -1,0 +1,84 @@
+"""``converge serve BLUEPRINT``"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from converge import exit_codes
+
+if TYPE_CHECKING:
+    from converge.cli.options import Arguments
+    from converge.engine.events import Observer
+    from converge.loading import Loaded
+
+NAME = "serve"
+HELP = "put right what differs from a blueprint, then watch and keep it so"
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    from converge.cli.options import duration, whole_number
+
+    parser.add_argument("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+    parser.add_argument("--timeout", type=duration, metavar="DURATION", default=0.0,
+                        help="end once nothing has changed for so long; 1s is 'once' (default: stay)")  # fmt: skip
+    parser.add_argument("--max-retries", type=whole_number, metavar="N", default=3,
+                        help="retries before a resource is noncompliant (default 3)")  # fmt: skip
+
+
+def run(arguments: Arguments) -> int:
+    from converge.cli.options import settings_from
+    from converge.cli.running import exit_code
+    from converge.engine.ledger import open_ledger
+    from converge.engine.loop import Loop
+    from converge.engine.reload import Reloader
+    from converge.graph.graph import build_graph
+    from converge.loading import load
+    from converge.lock import hold
+
+    gc.disable()
+    loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
+    graph = build_graph(loaded.resources)
+    _refuse_without_root(loaded)
+    with hold(loaded.name, arguments.blueprint):
+        observers = _observers(arguments, loaded.name)
+        loop = Loop(loaded.name, graph, settings_from(arguments), observers, ledger=open_ledger(loaded.name))
+        reloader = Reloader(arguments.blueprint, loaded, arguments.resource_timeout)
+        # What is there now stays as long as the daemon does; the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
+        try:
+            summary = loop.run(reloader)
+        finally:
+            for observer in observers:
+                observer.close()
+    if loop.gave_up:
+        return exit_codes.ERROR
+    if loop.interrupted:
+        return exit_codes.OK
+    return exit_code(summary, arguments)
+
+
+def _observers(arguments: Arguments, name: str) -> list[Observer]:
+    from converge.observers import observer_for
+    from converge.observers.journal import Journal
+
+    shown = observer_for(arguments.out, sys.stdout, daemon=not arguments.timeout, verbose=arguments.verbose)
+    return [shown, Journal()]
+
+
+def _refuse_without_root(loaded: Loaded) -> None:
+    """Before anything is touched: a half that needs root would fail after the other half was done."""
+    from converge.errors import NotRoot
+
+    if os.geteuid() == 0:
+        return
+    why = [(resource, reason) for resource in loaded.resources if (reason := resource.why_root())]
+    if why:
+        lines = [f"  {resource.id} ({resource.where}): {reason}" for resource, reason in why[:20]]
+        if len(why) > 20:
+            lines.append(f"  … and {len(why) - 20} more")
+        raise NotRoot("these need root; run it with sudo:\n" + "\n".join(lines))
