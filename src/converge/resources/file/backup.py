@@ -1,0 +1,71 @@
+"""Copies of what was replaced or removed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from converge.paths import ensure_dir, state_dir
+from converge.resources.base import ResourceError
+from converge.resources.file.content import READ, SMALL, read
+from converge.resources.file.errors import explain, shown
+from converge.resources.file.replacement import write_all
+from converge.resources.file.traverse import sync_directory
+
+_LONGEST = 200
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def keep(path: str, folder: int, name: str) -> None:
+    """Copy what is at ``name`` into the folder of backups, readable for us only."""
+    try:
+        _keep(path, folder, name)
+    except OSError as error:
+        reason = explain(error, str(state_dir() / "backups"))
+        raise ResourceError(f"{shown(path)}: nothing was changed, since no backup can be made: {reason}") from error
+
+
+def _keep(path: str, folder: int, name: str) -> None:
+    ensure_dir(state_dir())
+    place = os.path.join(ensure_dir(state_dir() / "backups"), _backup_name(path))
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=folder), place)
+    elif stat.S_ISREG(status.st_mode):
+        _copy(folder, name, place)
+
+
+def _backup_name(path: str) -> str:
+    quoted = quote(os.fsencode(path), safe="")
+    if len(quoted) > _LONGEST:
+        quoted = f"{quoted[:_LONGEST]}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+    return f"{quoted}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+
+
+def _copy(folder: int, name: str, place: str) -> None:
+    source = os.open(name, READ, dir_fd=folder)
+    try:
+        copy = os.open(place, _CREATE, 0o600)
+        try:
+            while piece := read(source, SMALL):
+                write_all(copy, piece)
+            os.fsync(copy)
+        except BaseException:
+            os.unlink(place)
+            raise
+        finally:
+            os.close(copy)
+    finally:
+        os.close(source)
+    _sync(os.path.dirname(place))
+
+
+def _sync(folder: str) -> None:
+    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sync_directory(handle)
+    finally:
+        os.close(handle)

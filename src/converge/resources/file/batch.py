@@ -1,0 +1,24 @@
+"""What several checks or applies share."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from converge.resources.file.names import Names
+from converge.resources.file.traverse import Directories
+
+
+class Batch:
+    """What lives as long as one call of ``check_many`` or ``apply_many``: open directories and known names."""
+
+    def __init__(self) -> None:
+        self.directories = Directories()
+        self.names = Names()
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.directories.__exit__(kind, error, trace)

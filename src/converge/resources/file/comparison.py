@@ -1,0 +1,143 @@
+"""What differs between a file as it is and as it is declared."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from converge.resources.base import IN_SYNC, Change, ResourceError, State
+from converge.resources.file.batch import Batch
+from converge.resources.file.content import Content, current, desired, same
+from converge.resources.file.errors import shown
+from converge.resources.file.names import me, owner_name
+from converge.resources.file.ownership import ownership_changes
+from converge.resources.file.place import find_folder, look, refuse, type_name
+from converge.resources.file.show import HIDDEN, content_diff, show_content, show_mode
+
+if TYPE_CHECKING:
+    from converge.resources.file.regular import File
+
+
+def compare(file: File, batch: Batch) -> State:
+    """All that differs."""
+    folder = find_folder(file, batch)
+    name = file.name()
+    status = None if folder is None else look(folder, name)
+    if file.state == "absent":
+        return removal(file, status)
+    if folder is None or status is None:
+        return _creation(file, batch)
+    if stat.S_ISLNK(status.st_mode):
+        return _replaced_link(file, folder, name, batch)
+    refuse_other_types(file, status)
+    content = [] if _leaves_content(file) else _content_changes(file, folder, name, status)
+    changes = [*content, *_mode_changes(file, status), *ownership_changes(file, status, batch)]
+    if changes and status.st_nlink > 1 and (must_be_copied(file, folder, status) or content):
+        changes.append(Change("hard links", str(status.st_nlink), "1"))
+    return tuple(changes)
+
+
+def unknown(file: File) -> State:
+    """What to report where we may not look."""
+    to = "absent" if file.state == "absent" else None
+    if to is None and file.is_whole():
+        to = _show(file, desired(file, None))
+    return (Change("content", f"unknown (not readable by {me()})", to, "unknown"),)
+
+
+def removal(file: File, status: os.stat_result | None) -> State:
+    """The change that takes it away."""
+    if status is None:
+        return IN_SYNC
+    if stat.S_ISDIR(status.st_mode):
+        refuse(file, status, f'to remove it, declare r.directory("{shown(file.at)}", state="absent")')
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        refuse(file, status, "converge does not remove devices")
+    return (Change("state", "present", "absent", "remove"),)
+
+
+def refuse_other_types(file: File, status: os.stat_result) -> None:
+    """A file never takes the place of a directory, a device, a FIFO or a socket."""
+    if not stat.S_ISREG(status.st_mode):
+        refuse(file, status, "it is not replaced by a file; remove it or choose another path")
+
+
+def refuse_kept_link(file: File, target: str) -> None:
+    """Where content is only edited or left alone, a link in the file's place gives nothing to start from."""
+    if not file.is_whole():
+        raise ResourceError(
+            f"{shown(file.at)} is a symbolic link to {shown(target)}; declare that file instead, "
+            "or the whole content of this one"
+        )
+
+
+def is_exposed(folder: int) -> bool:
+    """Whether somebody else can make names in the directory, hard links to files of others among them."""
+    status = os.fstat(folder)
+    return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & 0o022)
+
+
+def must_be_copied(file: File, folder: int, status: os.stat_result) -> bool:
+    """Whether a file of several links must not be changed in place, since it may be one of the system's.
+
+    A copy of it would give its content away, unless it belongs to whom the directory belongs to anyway.
+    """
+    if not is_exposed(folder):
+        return False
+    if file.is_whole() or status.st_uid == os.fstat(folder).st_uid:
+        return True
+    raise ResourceError(
+        f"{shown(file.at)} has {status.st_nlink} hard links and belongs to {owner_name(status.st_uid)}, in a directory "
+        "where others may have linked it; remove it, or declare its whole content"
+    )
+
+
+def _leaves_content(file: File) -> bool:
+    return not file.is_whole() and not file.edits()
+
+
+def _creation(file: File, batch: Batch) -> State:
+    edits = file.edits()
+    if edits and all(edit.state == "absent" for edit in edits):
+        return IN_SYNC  # there is nothing in it that would have to go
+    new = desired(file, None)
+    diff = None if file.sensitive else content_diff(file.at, b"", new)
+    mode = 0o644 if file.mode is None else file.mode
+    return (
+        Change("content", None, _show(file, new), "create", diff),
+        Change("mode", None, show_mode(mode), "create"),
+        *ownership_changes(file, None, batch),
+    )
+
+
+def _replaced_link(file: File, folder: int, name: str, batch: Batch) -> State:
+    target = os.readlink(name, dir_fd=folder)
+    refuse_kept_link(file, target)
+    return (
+        Change("type", f"{type_name(stat.S_IFLNK)} to {shown(target)}", "file"),
+        *_creation(file, batch),
+    )
+
+
+def _content_changes(file: File, folder: int, name: str, status: os.stat_result) -> list[Change]:
+    try:
+        old = current(folder, name, status)
+        new = desired(file, old)
+        if same(old, new):
+            return []
+    except PermissionError:
+        return list(unknown(file))
+    diff = None if file.sensitive else content_diff(file.at, old, new)
+    return [Change("content", _show(file, old), _show(file, new), "update", diff)]
+
+
+def _mode_changes(file: File, status: os.stat_result) -> Iterator[Change]:
+    mode = stat.S_IMODE(status.st_mode)
+    if file.mode is not None and mode != file.mode:
+        yield Change("mode", show_mode(mode), show_mode(file.mode))
+
+
+def _show(file: File, content: Content) -> str:
+    return HIDDEN if file.sensitive else show_content(content)

@@ -1,0 +1,145 @@
+"""What is in a file, or should be: bytes at hand, or a large file that is read piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, TypeAlias
+
+from converge.resources.base import NotYet, ResourceError
+from converge.resources.file.edits import edited
+from converge.resources.file.errors import explain, shown
+
+if TYPE_CHECKING:
+    from converge.resources.file.regular import File
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+SMALL = 1 << 20
+"""Up to this size content is held in memory; it is also the piece in which larger content is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """Content too big to hold. ``open`` gives a new descriptor each time it is read."""
+
+    size: int
+    open: Callable[[], int]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, in pieces of one size."""
+        handle = self.open()
+        try:
+            while piece := read(handle, SMALL):
+                yield piece
+        finally:
+            os.close(handle)
+
+
+Content: TypeAlias = bytes | Large
+
+
+def read(handle: int, size: int) -> bytes:
+    """So many bytes, or fewer where the file ends."""
+    piece = os.read(handle, size)
+    if len(piece) == size or not piece:
+        return piece
+    parts = [piece]
+    missing = size - len(piece)
+    while missing and (piece := os.read(handle, missing)):
+        parts.append(piece)
+        missing -= len(piece)
+    return b"".join(parts)
+
+
+def encoded(content: str | bytes) -> bytes:
+    """Text as it is written into the file."""
+    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape")
+
+
+def size_of(content: Content) -> int:
+    """Its length in bytes."""
+    return len(content) if isinstance(content, bytes) else content.size
+
+
+def pieces(content: Content) -> Iterator[bytes]:
+    """Its bytes, in pieces of one size."""
+    if isinstance(content, Large):
+        yield from content.pieces()
+    elif len(content) <= SMALL:
+        yield content
+    else:
+        yield from (content[at : at + SMALL] for at in range(0, len(content), SMALL))
+
+
+def same(one: Content, other: Content) -> bool:
+    """Whether two contents are equal."""
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        return one == other
+    if size_of(one) != size_of(other):
+        return False
+    return all(mine == theirs for mine, theirs in zip_longest(pieces(one), pieces(other)))
+
+
+def digest(content: Content) -> str:
+    """The SHA-256 of it, in hexadecimal."""
+    total = hashlib.sha256()
+    for piece in pieces(content):
+        total.update(piece)
+    return total.hexdigest()
+
+
+def whole(content: Content) -> bytes:
+    """All of it in memory, for edits."""
+    return content if isinstance(content, bytes) else b"".join(content.pieces())
+
+
+def current(folder: int, name: str, status: os.stat_result) -> Content:
+    """What a regular file holds now."""
+    if status.st_size > SMALL:
+        return Large(status.st_size, lambda: os.open(name, READ, dir_fd=folder))
+    handle = os.open(name, READ, dir_fd=folder)
+    try:
+        return read(handle, SMALL)
+    finally:
+        os.close(handle)
+
+
+def desired(file: File, old: Content | None) -> Content:
+    """What the file is to hold, given what it holds now (None: there is no file)."""
+    if edits := file.edits():
+        return edited(b"" if old is None else whole(old), edits)
+    if file.content is not None:
+        return encoded(file.content)
+    if file.source is not None:
+        return _source(file.beside(file.source))
+    if file.template is not None:
+        from converge.resources.file.template import render
+
+        return render(file.beside(file.template), file.vars, quiet=file.sensitive)
+    return b"" if old is None else old
+
+
+def _source(path: str) -> Content:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise ResourceError(f"the source {shown(path)} is not a regular file")
+        if status.st_size > SMALL:
+            return Large(status.st_size, lambda: _open_source(path))
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise NotYet(f"the source {shown(path)} does not exist", f"file:{path}") from error
+    except OSError as error:
+        raise ResourceError(f"the source {explain(error, path)}") from error
+
+
+def _open_source(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ResourceError(f"the source {explain(error, path)}") from error

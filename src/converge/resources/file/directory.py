@@ -1,0 +1,182 @@
+"""Directories."""
+
+from __future__ import annotations
+
+import copy
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+
+from converge.resources.base import IN_SYNC, Change, PathChanged, ResourceError, State, Trigger
+from converge.resources.file.batch import Batch
+from converge.resources.file.entry import Entry
+from converge.resources.file.errors import shown
+from converge.resources.file.mistakes import mode_mistakes
+from converge.resources.file.ownership import owner_ids, ownership_changes, set_metadata
+from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse
+from converge.resources.file.show import show_mode
+from converge.resources.file.traverse import sync_directory
+from converge.resources.file.tree import Tree, remove_tree
+
+_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Directory(Entry):
+    """A directory."""
+
+    _: KW_ONLY
+    mode: int | None = None
+    """Permissions, as ``0o755``. Unset: 0755 for a new directory, otherwise left as they are."""
+    recurse: bool = False
+    """Owner and group hold for everything below too."""
+    purge: bool = False
+    """Remove everything below that no resource manages; mounted file systems are left alone."""
+    force: bool = False
+    """With ``state="absent"``: remove it even where it is not empty."""
+
+    managed: frozenset[str] | None = field(init=False, compare=False, repr=False, default=None)
+    """The paths below that resources manage; None until :meth:`with_managed` told."""
+
+    def with_managed(self, paths: Iterable[str]) -> Directory:
+        """The same directory, knowing which of these paths are below it."""
+        below = "/" if self.at == "/" else self.at + "/"
+        known = copy.copy(self)
+        object.__setattr__(known, "managed", frozenset(path for path in paths if path.startswith(below)))
+        return known
+
+    def mistakes(self) -> Iterator[str]:
+        yield from Entry.mistakes(self)
+        yield from mode_mistakes(self.mode)
+        if self.recurse and self.owner is None and self.group is None:
+            yield "recurse=True is about owner and group; give one of them"
+        if self.force and self.state != "absent":
+            yield 'force=True only has a meaning with state="absent"'
+        if self.state == "absent" and (self.mode is not None or self.recurse or self.purge):
+            yield 'with state="absent" the directory goes away; leave out mode, recurse and purge'
+        if self.at == "/" and (self.state == "absent" or self.purge):
+            yield "the root directory is neither removed nor purged"
+
+    def triggers(self) -> Sequence[Trigger]:
+        return (PathChanged(self.at, deep=self.recurse or self.purge),)
+
+    def compare(self, batch: Batch) -> State:
+        folder = find_folder(self, batch)
+        status = None if folder is None else look(folder, self.name())
+        if self.state == "absent":
+            return self._removal(status)
+        if folder is None or status is None:
+            mode = 0o755 if self.mode is None else self.mode
+            return (
+                Change("state", None, "present", "create"),
+                Change("mode", None, show_mode(mode), "create"),
+                *ownership_changes(self, None, batch),
+            )
+        self._refuse_others(status)
+        return (
+            *self._mode_changes(status),
+            *ownership_changes(self, status, batch),
+            *self._entry_changes(folder, batch),
+        )
+
+    def converge(self, state: State, batch: Batch) -> None:
+        if self.state == "absent":
+            self._remove(batch)
+            return
+        folder = need_folder(self, batch)
+        name = self.name() or "."
+        status = look(folder, name)
+        if status is None:
+            self._make(folder, name, batch)
+            return
+        self._refuse_others(status)
+        handle = os.open(name, _PLACE, dir_fd=folder)
+        try:
+            # What is below comes first: whom the directory is given to could put links to files of others into it.
+            self._converge_entries(state, handle, batch)
+            set_metadata(handle, os.fstat(handle), *owner_ids(self, batch), self.mode)
+        finally:
+            os.close(handle)
+
+    # --- itself -------------------------------------------------------------------------------------------
+
+    def _mode_changes(self, status: os.stat_result) -> Iterator[Change]:
+        mode = stat.S_IMODE(status.st_mode)
+        if self.mode is not None and mode != self.mode:
+            yield Change("mode", show_mode(mode), show_mode(self.mode))
+
+    def _refuse_others(self, status: os.stat_result) -> None:
+        if is_link(status):
+            refuse(self, status, "declare the directory that it leads to, or remove the link")
+        if not stat.S_ISDIR(status.st_mode):
+            refuse(self, status, "it is not replaced by a directory; remove it or choose another path")
+
+    def _make(self, folder: int, name: str, batch: Batch) -> None:
+        uid, gid = owner_ids(self, batch)
+        os.mkdir(name, 0o700, dir_fd=folder)
+        handle = os.open(name, _PLACE, dir_fd=folder)
+        try:
+            made = os.fstat(handle)
+            # The set-group-id bit may come from the directory it is in; only a declared mode drops it.
+            mode = 0o755 | (made.st_mode & stat.S_ISGID) if self.mode is None else self.mode
+            set_metadata(handle, made, uid, gid, mode)
+        finally:
+            os.close(handle)
+        sync_directory(folder)
+
+    def _removal(self, status: os.stat_result | None) -> State:
+        if status is None:
+            return IN_SYNC
+        if not stat.S_ISDIR(status.st_mode):
+            refuse(self, status, "not a directory, so it is not removed")
+        return (Change("state", "present", "absent", "remove"),)
+
+    def _remove(self, batch: Batch) -> None:
+        folder = find_folder(self, batch)
+        if folder is None or not self._removal(look(folder, self.name())):
+            return
+        batch.directories.forget(self.at)
+        if self.force:
+            remove_tree(folder, self.name(), self.at)
+        else:
+            os.rmdir(self.name(), dir_fd=folder)
+        sync_directory(folder)
+
+    # --- what is below ------------------------------------------------------------------------------------
+
+    def _tree(self, folder: int) -> Tree:
+        return Tree(folder, self.name() or ".", self.at)
+
+    def _entry_changes(self, folder: int, batch: Batch) -> Iterator[Change]:
+        if self.purge:
+            for name in self._tree(folder).unmanaged(self._known()):
+                yield Change("entry", shown(name), None, "remove")
+        if self.recurse:
+            uid, gid = owner_ids(self, batch)
+            odd = list(self._tree(folder).owned_otherwise(uid, gid))
+            if odd:
+                owner = ":".join(str(part) for part in (self.owner, self.group) if part is not None)
+                yield Change("entry", f"{_listed(odd)} owned otherwise", f"owned by {owner}")
+
+    def _converge_entries(self, state: State, handle: int, batch: Batch) -> None:
+        entries = [change for change in state if change.property == "entry"]
+        doomed = {change.from_ for change in entries if change.action == "remove"}
+        tree = Tree(handle, ".", self.at)
+        if doomed:
+            for name in tree.unmanaged(self._known()):
+                if shown(name) in doomed:
+                    tree.remove(name)
+        if any(change.action == "update" for change in entries):
+            tree.own(*owner_ids(self, batch))
+
+    def _known(self) -> frozenset[str]:
+        if self.managed is None:
+            raise ResourceError(f"{shown(self.at)}: purge does not know yet what is managed there")
+        return self.managed
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    first = ", ".join(shown(name) for name in names[:most])
+    rest = len(names) - most
+    return f"{first} and {rest} more" if rest > 0 else first

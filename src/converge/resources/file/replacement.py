@@ -1,0 +1,135 @@
+"""A new file on its way to replace what has its name: complete and durable before anybody can see it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+
+from converge.resources.file.content import Content, pieces
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MARK = ".converge-"
+_NAME_MAX = 255
+_ROOM = _NAME_MAX - len(_MARK) - 9
+_TEMPORARY = re.compile(r"\.(.+)\.converge-[0-9a-f]{8}", re.DOTALL)
+
+_ACL = "system.posix_acl_access"
+_TIED_TO_CONTENT = {"security.capability", "security.ima", "security.evm"}
+_MAY_BE_REFUSED = ("security.", "trusted.")
+
+
+def temporary_name(name: str) -> str:
+    """A name beside ``name`` that nobody has, and that :func:`leftovers` knows again."""
+    return f".{_stem(name)}{_MARK}{os.urandom(4).hex()}"
+
+
+def leftovers(candidates: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    """Those that were to become one of the names, and never did."""
+    names = set(names)
+    stems = {_stem(name) for name in names}
+    for candidate in candidates:
+        found = _TEMPORARY.fullmatch(candidate)
+        if found is not None and found[1] in stems and candidate not in names:
+            yield candidate
+
+
+def looks_temporary(candidate: str) -> bool:
+    """Whether it has the form of our temporary names."""
+    return _TEMPORARY.fullmatch(candidate) is not None
+
+
+def _stem(name: str) -> str:
+    """As much of the name as leaves room for the rest; file systems count bytes."""
+    if len(name) * 4 <= _ROOM:
+        return name
+    raw = os.fsencode(name)
+    return name if len(raw) <= _ROOM else os.fsdecode(raw[:_ROOM])
+
+
+class Replacement:
+    """One temporary file in the directory ``folder``. Either published, or discarded."""
+
+    __slots__ = ("folder", "handle", "name", "published", "temporary")
+
+    def __init__(self, folder: int, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.temporary = temporary_name(name)
+        self.published = False
+        self.handle = os.open(self.temporary, _CREATE, 0o600, dir_fd=folder)
+
+    def write(self, content: Content) -> None:
+        """Put the content into it."""
+        for piece in pieces(content):
+            write_all(self.handle, piece)
+
+    def dress(self, old: os.stat_result | None, uid: int | None, gid: int | None, mode: int | None) -> None:
+        """Give it attributes, owner, group and mode; what is not declared is taken from the old file."""
+        if old is not None:
+            _copy_attributes(self.folder, self.name, self.handle)
+            uid = old.st_uid if uid is None else uid
+            gid = old.st_gid if gid is None else gid
+            mode = stat.S_IMODE(old.st_mode) if mode is None else mode
+        if uid is not None or gid is not None:
+            mine = os.fstat(self.handle)
+            if uid not in (None, mine.st_uid) or gid not in (None, mine.st_gid):
+                os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
+        # After the owner, since a change of owner clears the set-user-id bits.
+        os.fchmod(self.handle, 0o644 if mode is None else mode)
+
+    def sync(self) -> None:
+        """Wait until it is on the disk."""
+        os.fsync(self.handle)
+
+    def publish(self) -> None:
+        """Let it take the name, in one step."""
+        os.rename(self.temporary, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+        self.published = True
+        self._close()
+
+    def discard(self) -> None:
+        """Take it away again, unless that or publishing was done before."""
+        if self.handle >= 0:
+            self._close()
+            if not self.published:
+                os.unlink(self.temporary, dir_fd=self.folder)
+
+    def _close(self) -> None:
+        handle, self.handle = self.handle, -1
+        os.close(handle)
+
+
+def write_all(handle: int, piece: bytes) -> None:
+    """Write every byte, in as many calls as the system wants."""
+    written = os.write(handle, piece)
+    while written < len(piece):
+        written += os.write(handle, memoryview(piece)[written:])
+
+
+def _copy_attributes(folder: int, name: str, handle: int) -> None:
+    """Extended attributes, access lists and the SELinux context of the file that is replaced."""
+    old = f"/proc/self/fd/{folder}/{name}"
+    names = _attributes(old)
+    if _ACL not in names and _ACL in _attributes(handle):
+        os.removexattr(handle, _ACL)  # inherited from the directory, though the old file has none
+    for attribute in names:
+        if attribute in _TIED_TO_CONTENT:
+            continue
+        try:
+            os.setxattr(handle, attribute, os.getxattr(old, attribute, follow_symlinks=False))
+        except OSError as error:
+            refused = error.errno in (errno.EPERM, errno.EACCES) and attribute.startswith(_MAY_BE_REFUSED)
+            if not refused and error.errno not in (errno.ENOTSUP, errno.ENODATA):
+                raise
+
+
+def _attributes(place: str | int) -> list[str]:
+    try:
+        return os.listxattr(place, follow_symlinks=isinstance(place, int))
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return []
+        raise

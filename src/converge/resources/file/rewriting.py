@@ -1,0 +1,150 @@
+"""Putting files right: several at once where they are in one directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from converge.resources.base import ResourceError, State
+from converge.resources.file.backup import keep
+from converge.resources.file.batch import Batch
+from converge.resources.file.comparison import is_exposed, must_be_copied, refuse_kept_link, refuse_other_types, removal
+from converge.resources.file.content import current, desired
+from converge.resources.file.entry import refuse_unknown
+from converge.resources.file.errors import explain, shown
+from converge.resources.file.ownership import owner_ids, set_metadata
+from converge.resources.file.place import find_folder, is_link, look, need_folder, remove
+from converge.resources.file.replacement import Replacement
+from converge.resources.file.traverse import sync_directory
+from converge.resources.file.validation import validate
+
+if TYPE_CHECKING:
+    from converge.resources.file.regular import File
+
+_TOGETHER = 32  # each holds a descriptor, on every thread
+_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_METADATA = {"mode", "owner", "group"}
+
+
+def rewrite(work: Sequence[tuple[File, State]], batch: Batch) -> Iterator[Exception | None]:
+    """Put each file right. Gives one result for each, once it is durable."""
+    for _, same_folder in groupby(work, key=lambda item: item[0].folder()):
+        items = list(same_folder)
+        for at in range(0, len(items), _TOGETHER):
+            yield from _Chunk(items[at : at + _TOGETHER], batch).run()
+
+
+class _Chunk:
+    """A few files of one directory. Each step is done for all of them before the next, which spares the disk work."""
+
+    def __init__(self, items: Sequence[tuple[File, State]], batch: Batch) -> None:
+        self.items = items
+        self.batch = batch
+        self.results: list[Exception | None] = [None] * len(items)
+        self.staged: dict[int, Replacement] = {}
+
+    def run(self) -> Sequence[Exception | None]:
+        """The results, in order."""
+        try:
+            self._each(range(len(self.items)), self._stage)
+            self._each(self.staged, self._sync)
+            self._each(self.staged, self._publish)
+            self._sync_folder()
+        finally:
+            for index in self.staged:
+                self._attempt(index, self._discard)
+        return self.results
+
+    def _each(self, indices: Iterable[int], step: Callable[[int], None]) -> None:
+        """Do one step for all that have not failed yet. What one that fails has used up is free for the next."""
+        for index in indices:
+            if self.results[index] is None:
+                self._attempt(index, step)
+                if self.results[index] is not None and index in self.staged:
+                    self._attempt(index, self._discard)
+
+    def _attempt(self, index: int, step: Callable[[int], None]) -> None:
+        """Do it, and let what goes wrong be this file's result, unless it has one."""
+        try:
+            step(index)
+        except OSError as error:
+            self.results[index] = self.results[index] or explain(error, self.items[index][0].at)
+        except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
+            self.results[index] = self.results[index] or error
+
+    def _sync(self, index: int) -> None:
+        self.staged[index].sync()
+
+    def _publish(self, index: int) -> None:
+        self.staged[index].publish()
+
+    def _discard(self, index: int) -> None:
+        self.staged[index].discard()
+
+    def _sync_folder(self) -> None:
+        published = [index for index, one in self.staged.items() if one.published]
+        if not published:
+            return
+        try:
+            sync_directory(self.staged[published[0]].folder)
+        except OSError as error:
+            for index in published:
+                self.results[index] = explain(error, self.items[index][0].folder())
+
+    def _stage(self, index: int) -> None:
+        """Do what can be done at once, or prepare the file that is to take the old one's place."""
+        file, state = self.items[index]
+        refuse_unknown(file, state)
+        if file.state == "absent":
+            _remove(file, self.batch)
+            return
+        folder = need_folder(file, self.batch)
+        old = look(folder, file.name())
+        if old is not None and all(change.property in _METADATA for change in state):
+            _set_metadata(file, folder, self.batch)
+            return
+        self.staged[index] = replacement = Replacement(folder, file.name())
+        _fill(file, replacement, old, self.batch)
+
+
+def _remove(file: File, batch: Batch) -> None:
+    folder = find_folder(file, batch)
+    if folder is None or not removal(file, look(folder, file.name())):
+        return
+    if file.backup:
+        keep(file.at, folder, file.name())
+    remove(folder, file.name())
+
+
+def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batch: Batch) -> None:
+    """Make the new file complete. Nothing of it is to be seen yet under its name."""
+    folder, name = replacement.folder, replacement.name
+    if old is not None and is_link(old):
+        refuse_kept_link(file, os.readlink(name, dir_fd=folder))
+    elif old is not None:
+        refuse_other_types(file, old)
+        if old.st_nlink > 1:
+            must_be_copied(file, folder, old)
+    kept = old if old is not None and not is_link(old) else None
+    content = None if kept is None or file.is_whole() else current(folder, name, kept)
+    replacement.write(desired(file, content))
+    replacement.dress(kept, *owner_ids(file, batch), file.mode)
+    if file.validate is not None:
+        validate(file, replacement.temporary)
+    if file.backup and old is not None:
+        keep(file.at, folder, name)
+
+
+def _set_metadata(file: File, folder: int, batch: Batch) -> None:
+    """Change owner, group and mode of the very file that was looked at, whatever has its name by now."""
+    handle = os.open(file.name(), _PLACE, dir_fd=folder)
+    try:
+        status = os.fstat(handle)
+        refuse_other_types(file, status)
+        if status.st_nlink > 1 and is_exposed(folder):
+            raise ResourceError(f"{shown(file.at)} was given another hard link in the meantime")
+        set_metadata(handle, status, *owner_ids(file, batch), file.mode)
+    finally:
+        os.close(handle)
