@@ -38,7 +38,7 @@ def _graphs() -> st.SearchStrategy[list[Resource]]:
 _troubles = st.lists(
     st.builds(
         Trouble,
-        when=st.floats(0, 60),
+        when=st.one_of(st.floats(0, 1), st.floats(0, 60)),
         what=st.sampled_from(["drift", "drift", "drift", "noise", "break", "mend", "crash"]),
         whom=st.integers(0, 11),
         delay=st.floats(0, 0.5),
@@ -63,7 +63,7 @@ def _cause(simulator: Simulator, resources: list[Resource], trouble: Trouble) ->
 
 
 def _run(resources: list[Resource], troubles: list[Trouble], seed: int) -> Simulator:
-    simulator = Simulator(resources, seed=seed)
+    simulator = Simulator(resources, seed=seed, wrong=bool(seed % 2))
     for trouble in troubles:
         simulator.at(trouble.when, lambda trouble=trouble: _cause(simulator, resources, trouble))  # type: ignore[misc]
     simulator.run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import partial
 
 from converge.engine.job import Job, Result
 from converge.engine.scheduler import Task
@@ -55,29 +54,29 @@ class Dispatcher:
         self._workers.close()
 
     def _submit(self, tasks: Sequence[Task]) -> None:
-        job = Job(tasks, self._post)
+        job = Job(tasks, self._notify)
         self._jobs[job] = 0
         self._workers.submit(job)
         if self._ticker is None:
             self._ticker = self._loop.call_later(TICK, self._tick)
 
-    def _post(self, job: Job, results: list[Result], last: bool) -> None:
+    def _notify(self, job: Job, last: bool) -> None:
         try:
-            self._loop.call_soon_threadsafe(partial(self._arrived, job, results, last))
+            self._loop.call_soon_threadsafe(self._arrived, job, last)
         except RuntimeError:
             # The loop has ended without waiting for this one; nobody wants to know any more.
             return
 
-    def _arrived(self, job: Job, results: list[Result], last: bool) -> None:
+    def _arrived(self, job: Job, last: bool) -> None:
         if job.given_up:
             if last:
                 self._workers.got_back_one()
-                for task in job.tasks[: job.end]:
+                for task in job.given_up:
                     self._returned(task)
             return
         if last:
             del self._jobs[job]
-        self._done(results)
+        self._done(job.take_results())
 
     def _tick(self) -> None:
         self._ticker = None
@@ -87,6 +86,8 @@ class Dispatcher:
                 continue
             if job.verb == "check":
                 self._help(job, job.position - before)
+            if results := job.take_results():
+                self._done(results)
             self._jobs[job] = job.position
             self._watch_time(job, now)
         if self._jobs:
@@ -104,15 +105,17 @@ class Dispatcher:
             self._submit(rest)
 
     def _watch_time(self, job: Job, now: float) -> None:
-        if job.position >= job.end:
+        if now - job.progress_at <= _GRACE or job.position >= job.end:
             return
-        running = job.tasks[job.position : job.end]
+        running = job.tasks[job.position : job.position + 1 if job.verb == "check" else job.end]
         limit = max(_time_limit(task, self._settings) for task in running)
         if now - job.progress_at <= limit + _GRACE:
             return
-        job.given_up = True
+        job.given_up = running
         del self._jobs[job]
         self._workers.give_up_one()
+        if rest := job.cut(job.position + len(running)):
+            self._submit(rest)
         for task in running:
             self._timed_out(task, limit)
 

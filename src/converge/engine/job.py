@@ -7,9 +7,9 @@ check that hangs, or a slow disk, does not hold up the rest of its batch.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from converge.engine.scheduler import Task
 from converge.resources.base import IN_SYNC, State
@@ -18,27 +18,27 @@ _BATCH = 256
 """Results are handed over in so many at a time: often enough to stream, seldom enough to cost little."""
 
 
-@dataclass(slots=True)
-class Result:
-    """What came of one task. ``began`` is when the machine was last looked at, ``took`` is in seconds."""
+class Result(NamedTuple):
+    """What came of one task. ``began`` is when the machine was last looked at, ``took`` is in seconds.
+
+    ``found`` is what differs after a check, what still differs after an apply, or the error that came instead.
+    """
 
     task: Task
-    error: Exception | None
-    found: State
-    """What differs, after a check; what still differs, after an apply."""
+    found: State | Exception
     met: bool
     began: float
     took: float
 
 
-Post: TypeAlias = "Callable[[Job, list[Result], bool], None]"
-"""Takes results on the worker's thread; the flag says that these are the last."""
+Notify: TypeAlias = "Callable[[Job, bool], None]"
+"""Called on the worker's thread when there are results to take; the flag says that they are the last."""
 
 
 class Job:
     """Tasks of one verb and one kind, done on one thread."""
 
-    def __init__(self, tasks: Sequence[Task], post: Post, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tasks: Sequence[Task], notify: Notify, clock: Callable[[], float] = time.monotonic) -> None:
         self.tasks = tasks
         self.verb = tasks[0].verb
         self.position = 0
@@ -47,10 +47,12 @@ class Job:
         """Where to stop; others have the rest."""
         self.begun = 0.0
         self.progress_at = 0.0
-        self.given_up = False
-        self._post = post
+        self.given_up: Sequence[Task] = ()
+        """What it hung in for too long; their results are no longer wanted."""
+        self._notify = notify
         self._clock = clock
-        self._results: list[Result] = []
+        self._results: deque[Result] = deque()
+        self._taken = 0
 
     def __call__(self) -> None:
         self.begun = self.progress_at = self._clock()
@@ -58,8 +60,18 @@ class Job:
             getattr(self, f"_{self.verb}")()
         except Exception as error:  # noqa: BLE001 - whatever is left has this as its result, and is reported
             for task in self.tasks[self.position : self.end]:
-                self._add(task, error, IN_SYNC, self.begun)
-        self._post(self, self._results, True)
+                self._add(task, error, self.begun)
+        self._notify(self, True)
+
+    def take_results(self) -> list[Result]:
+        """Those that are there by now. For the loop's thread, at any time.
+
+        One that was begun just before it was cut off has its result from somebody else, and is dropped here.
+        """
+        results = [self._results.popleft() for _ in range(len(self._results))]
+        del results[max(0, self.end - self._taken) :]
+        self._taken += len(results)
+        return results
 
     def cut(self, end: int) -> Sequence[Task]:
         """Stop before ``end``; returns the tasks that somebody else has to do."""
@@ -67,9 +79,9 @@ class Job:
         self.end = end
         return rest
 
-    def _add(self, task: Task, error: Exception | None, found: State, began: float, met: bool = False) -> None:
+    def _add(self, task: Task, found: State | Exception, began: float, met: bool = False) -> None:
         now = self._clock()
-        self._results.append(Result(task, error, found, met, began, now - self.progress_at))
+        self._results.append(Result(task, found, met, began, now - self.progress_at))
         self.progress_at = now
         self.position += 1
 
@@ -79,14 +91,9 @@ class Job:
             # Read once: the loop may lower it at any moment.
             if self.position >= self.end:
                 break
-            task = self.tasks[self.position]
-            if isinstance(found, Exception):
-                self._add(task, found, IN_SYNC, self.begun)
-            else:
-                self._add(task, None, found, self.begun)
-            if len(self._results) >= _BATCH:
-                self._post(self, self._results, False)
-                self._results = []
+            self._add(self.tasks[self.position], found, self.begun)
+            if self.position % _BATCH == 0:
+                self._notify(self, False)
 
     def _apply(self) -> None:
         kind = type(self.tasks[0].node.resource)
@@ -99,11 +106,7 @@ class Job:
         began = self._clock()
         left = dict(zip((task.node for task in again), self._left(again), strict=True))
         for task, error in zip(self.tasks, errors, strict=True):
-            found = error or left.get(task.node, IN_SYNC)
-            if isinstance(found, Exception):
-                self._add(task, found, task.state, began)
-            else:
-                self._add(task, None, found, began)
+            self._add(task, error or left.get(task.node, IN_SYNC), began)
 
     @staticmethod
     def _left(tasks: Sequence[Task]) -> list[State | Exception]:
@@ -115,9 +118,9 @@ class Job:
     def _refresh(self) -> None:
         (task,) = self.tasks
         task.node.resource.refresh(task.causes)
-        self._add(task, None, IN_SYNC, self.begun)
+        self._add(task, IN_SYNC, self.begun)
 
     def _gate(self) -> None:
         (task,) = self.tasks
         gate = task.node.gate
-        self._add(task, None, IN_SYNC, self.begun, met=gate is None or gate.met())
+        self._add(task, IN_SYNC, self.begun, met=gate is None or gate.met())

@@ -164,10 +164,10 @@ class Loop:
 
     def _arrived(self, results: Sequence[Result]) -> None:
         scheduler, now = self._scheduler, self._now()
-        for task, error, found, met, began, took in map(_unpack, results):
+        for task, found, met, began, took in results:
             node = task.node
-            if error is not None:
-                scheduler.failed(node, error, task.state, now=now, took=took)
+            if isinstance(found, Exception):
+                scheduler.failed(node, found, task.state, now=now, took=took)
             elif task.verb == "check":
                 scheduler.checked(node, found, began=began, now=now, took=took)
             elif task.verb == "apply":
@@ -322,9 +322,3 @@ class Loop:
             self._report("warning", warning)
         self._report("info", f"loaded {self._name} again: {len(graph.resources)} resources")
         self._turn_soon()
-
-
-def _unpack(result: Result) -> tuple[Task, Exception | None, tuple, bool, float, float]:  # type: ignore[type-arg]
-    return result.task, result.error, result.found, result.met, result.began, result.took
-
-

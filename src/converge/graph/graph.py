@@ -24,7 +24,7 @@ class Edge(NamedTuple):
 DECLARED = "depends_on"
 REFRESH = "refresh"
 
-_Digraph: TypeAlias = "rustworkx.PyDiGraph[int, str]"
+_Digraph: TypeAlias = "rustworkx.PyDiGraph[int, None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +55,15 @@ def build_graph(resources: Sequence[Resource]) -> Graph:
     edges = list(_declared_edges(resources, index, mistakes))
     if mistakes:
         raise Mistakes(mistakes)
-    digraph: _Digraph = rustworkx.PyDiGraph(multigraph=False)
-    digraph.add_nodes_from(range(len(resources)))
-    digraph.add_edges_from(edges)
-    _refuse_cycle(digraph, resources)
     declared = {(edge.before, edge.after) for edge in edges}
-    automatic = [
-        Edge(*found) for found in automatic_edges(resources, index) if (found[0], found[1]) not in declared
-    ]
-    left_out = _add_automatic(digraph, automatic)
-    if left_out:
-        dropped = set(left_out)
-        automatic = [edge for edge in automatic if edge not in dropped]
+    automatic = [Edge(*found) for found in automatic_edges(resources, index) if found[:2] not in declared]
+    digraph = _digraph(len(resources), [*edges, *automatic])
+    left_out: list[Edge] = []
+    if not rustworkx.is_directed_acyclic_graph(digraph):
+        digraph = _digraph(len(resources), edges)
+        _refuse_cycle(digraph, resources)
+        left_out = _add_what_fits(digraph, automatic)
+        automatic = [edge for edge in automatic if edge not in set(left_out)]
     warnings = tuple(
         f"{resources[edge.after].id} would come after {resources[edge.before].id} ({edge.rule}), "
         "but that closes a cycle; the automatic edge is left out"
@@ -116,18 +113,20 @@ def _refuse_cycle(digraph: _Digraph, resources: Sequence[Resource]) -> None:
     raise Mistakes([Mistake(where, cycle[0].id, "these depend on each other in a cycle:\n" + "\n".join(lines))])
 
 
-def _add_automatic(digraph: _Digraph, edges: list[Edge]) -> list[Edge]:
-    """Add what fits; return what would close a cycle. The usual case, where all fit, is one call."""
-    trial = digraph.copy()
-    trial.add_edges_from(edges)
-    if rustworkx.is_directed_acyclic_graph(trial):
-        digraph.add_edges_from(edges)
-        return []
+def _digraph(size: int, edges: Sequence[Edge]) -> _Digraph:
+    digraph: _Digraph = rustworkx.PyDiGraph()
+    digraph.add_nodes_from(range(size))
+    digraph.add_edges_from_no_data([(edge.before, edge.after) for edge in edges])
+    return digraph
+
+
+def _add_what_fits(digraph: _Digraph, edges: Sequence[Edge]) -> list[Edge]:
+    """Add edges one by one; returns those that would have closed a cycle."""
     digraph.check_cycle = True
     left_out: list[Edge] = []
     for edge in edges:
         try:
-            digraph.add_edge(*edge)
+            digraph.add_edge(edge.before, edge.after, None)
         except rustworkx.DAGWouldCycle:
             left_out.append(edge)
     return left_out

@@ -39,7 +39,7 @@ def describe(kind: type[Resource]) -> Described:
     known = _described.get(kind)
     if known is None:
         hints = typing.get_type_hints(kind, localns={"Condition": Condition, "Resource": Resource})
-        fields = sorted((field for field in dataclasses.fields(kind) if field.init), key=lambda field: field.kw_only)
+        fields = sorted((field for field in dataclasses.fields(kind) if field.init), key=lambda field: bool(field.kw_only))
         known = _described[kind] = Described(
             {field.name: Option(_check_for(hints[field.name]), _show(hints[field.name])) for field in fields},
             tuple(field.name for field in fields if not field.kw_only),

@@ -163,10 +163,10 @@ class Simulator:
     def _end(
         self, task: Task, life: int, began: float, middle: float, noticed: float, seen: State | Exception
     ) -> None:
-        node = task.node
-        self.deeds.append(Deed(task.verb, node.resource.id, began, self.now, seen, noticed, task.causes))
         if life != self._life:
             return
+        node = task.node
+        self.deeds.append(Deed(task.verb, node.resource.id, began, self.now, seen, noticed, task.causes))
         took = self.now - began
         if isinstance(seen, Exception):
             self.scheduler.failed(node, seen, task.state, now=self.now, took=took)
