@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
 from converge import sharding
 from converge.errors import Mistake, nearest
@@ -146,18 +146,22 @@ class Run:
         if not mistakes:
             resource = kind(*args, **_by_id(kwargs))
             object.__setattr__(resource, "where", where)
-            mistakes = list(resource.mistakes())
+            mistakes = [*resource.common_mistakes(), *resource.mistakes()]
         if mistakes:
-            resource = _stand_in(kind, args, kwargs)
+            resource = _hollow(kind, args, kwargs)
             object.__setattr__(resource, "where", where)
             subject = resource.id if not resource.id.endswith(":") else kind.kind
             self._mistakes += [Mistake(where, subject, text) for text in mistakes]
+            self._add(_StandIn(of=resource))
+            return resource
         if resource.timeout is None:
             object.__setattr__(resource, "timeout", self._resource_timeout)
         self._add(resource)
         return resource
 
     def _add(self, resource: Resource) -> None:
+        if resource.id.endswith(":"):
+            return
         there = self._declared.setdefault(resource.id, resource)
         if there is not resource:
             self._mistakes.append(_twice(resource, there))
@@ -174,13 +178,29 @@ def _by_id(kwargs: dict[str, Any]) -> dict[str, Any]:  # Any: checked against th
 
 
 def _twice(resource: Resource, there: Resource) -> Mistake:
-    first, second = type(there).__name__.lower(), type(resource).__name__.lower()
+    first, second = _what(there), _what(resource)
     what = f"as a {second} here and as a {first}" if first != second else "here and"
     return Mistake(resource.where, resource.id, f"is declared twice, {what} at {there.where}; keep one")
 
 
-def _stand_in(kind: type[R], args: Sequence[object], kwargs: Mapping[str, object]) -> R:
-    """A resource for a declaration with mistakes, so that what depends on it can still be declared and checked."""
+def _what(resource: Resource) -> str:
+    return type(resource.of if isinstance(resource, _StandIn) else resource).__name__.lower()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _StandIn(Resource):
+    """Takes the place of a declaration with mistakes, so that what depends on it can still be looked at."""
+
+    kind: ClassVar[str] = ""
+    of: Resource
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.of.id)
+        object.__setattr__(self, "where", self.of.where)
+
+
+def _hollow(kind: type[R], args: Sequence[object], kwargs: Mapping[str, object]) -> R:
+    """What a declaration with mistakes returns: it can be named in depends_on, and holds nothing but its name."""
     resource = object.__new__(kind)
     for field in dataclasses.fields(kind):
         default = field.default if field.default is not dataclasses.MISSING else None

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from converge.declaration import Blueprint, BlueprintFunction, Run, registry
 from converge.errors import BlueprintNotFound, Mistake, Mistakes, nearest
-from converge.resources.base import Location, Resource
+from converge.graph.graph import Graph, build_graph
+from converge.resources.base import Location
 
 ENTRY_POINTS = "converge.blueprints"
 
@@ -24,7 +25,7 @@ class Loaded:
     """A blueprint that has been run. ``files`` are its own: a change of one calls for loading it again."""
 
     name: str
-    resources: tuple[Resource, ...]
+    graph: Graph
     files: frozenset[str]
 
 
@@ -37,8 +38,8 @@ def load(wanted: str, *, resource_timeout: float = 300.0) -> Loaded:
         if _is_path(wanted):
             return _load_file(wanted, resource_timeout)
         found = _find_registered(wanted)
-        resources = _run(wanted, found.function, {found.file}, resource_timeout)
-        return Loaded(wanted, resources, frozenset({found.file}))
+        graph = _run(wanted, found.function, {found.file}, resource_timeout)
+        return Loaded(wanted, graph, frozenset({found.file}))
 
 
 def _is_path(wanted: str) -> bool:
@@ -78,8 +79,8 @@ def _load_file(wanted: str, resource_timeout: float) -> Loaded:
         try:
             module = _execute(path)
             name, function = _choose(module, path, function_name)
-            resources = _run(name, function, {path}, resource_timeout)
-            return Loaded(name, resources, frozenset({path, *own_modules()}))
+            graph = _run(name, function, {path}, resource_timeout)
+            return Loaded(name, graph, frozenset({path, *own_modules()}))
         finally:
             # The file's own registrations go with it: it may be loaded again, changed.
             registry.restore(registered)
@@ -143,7 +144,8 @@ def _choose(module: types.ModuleType, path: str, function_name: str) -> tuple[st
     raise BlueprintNotFound(f"{path} declares several blueprints; choose one: " + ", ".join(f"{path}:{n}" for n in own))
 
 
-def _run(name: str, function: BlueprintFunction, own: set[str], resource_timeout: float) -> tuple[Resource, ...]:
+def _run(name: str, function: BlueprintFunction, own: set[str], resource_timeout: float) -> Graph:
+    """Raises Mistakes with all that is wrong, in the declarations as well as between them."""
     run = Run(resource_timeout=resource_timeout)
     run._including.append(name)
     run._included.add(id(function))
@@ -151,10 +153,16 @@ def _run(name: str, function: BlueprintFunction, own: set[str], resource_timeout
         with _mistakes_from(own):
             function(run)
     except Mistakes as raised:
-        run._mistakes += raised.mistakes
+        # What was still to be declared is unknown, so nothing can be said about dependencies.
+        raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
+    ids = run._declared.keys()
+    try:
+        graph = build_graph([resource.among(ids) for resource in run._declared.values()])
+    except Mistakes as raised:
+        raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
     if run._mistakes:
         raise Mistakes(run._mistakes)
-    return tuple(run._declared.values())
+    return graph
 
 
 @contextmanager

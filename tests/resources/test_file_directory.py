@@ -74,7 +74,7 @@ def test_purge_removes_what_is_not_managed(tmp_path: Path) -> None:
     (top / "link").symlink_to("kept")
     (top / "linked").symlink_to("kept")
     paths = [f"{top}/kept/deep/f", f"{top}/mine", f"{top}/linked", "/elsewhere", str(top)]
-    directory = Directory(top, purge=True).with_managed(paths)
+    directory = Directory(top, purge=True).among([f"file:{path}" for path in paths])
     state = settle(directory)
     assert facts(state) == [("entry", name, None, "remove") for name in ("gone", "link", "y", "kept/other", "kept/x")]
     left = sorted(str(place.relative_to(top)) for place in top.rglob("*"))
@@ -85,7 +85,7 @@ def test_purge_removes_what_is_not_managed(tmp_path: Path) -> None:
 
 def test_purge_removes_only_what_the_check_reported(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("x")
-    directory = Directory(tmp_path, purge=True).with_managed([])
+    directory = Directory(tmp_path, purge=True).among([])
     state = directory.check()
     (tmp_path / "new").write_text("x")
     directory.apply(state)

@@ -78,7 +78,7 @@ def test_read_only_file_system(small: Path) -> None:
 def test_mounted_file_systems_are_neither_purged_nor_removed(small: Path) -> None:
     (small / "precious").write_text("x")
     top = small.parent
-    assert Directory(top, purge=True).with_managed([]).check() == IN_SYNC
+    assert Directory(top, purge=True).among([]).check() == IN_SYNC
     with pytest.raises(ResourceError, match="has a file system mounted in it; unmount that first"):
         gone = Directory(top, state="absent", force=True)
         gone.apply(gone.check())

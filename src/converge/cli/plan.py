@@ -24,16 +24,14 @@ def run(arguments: Arguments) -> int:
     from converge.cli.running import exit_code, gc_paused
     from converge.engine.ledger import read_ledger
     from converge.engine.loop import Loop
-    from converge.graph.graph import build_graph
     from converge.loading import load
     from converge.observers import observer_for
 
     with gc_paused():
         loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
-        graph = build_graph(loaded.resources)
         observer = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
         ledger = read_ledger(loaded.name)
-        loop = Loop(loaded.name, graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
+        loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
         try:
             summary = loop.run()
         finally:

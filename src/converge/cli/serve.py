@@ -35,17 +35,15 @@ def run(arguments: Arguments) -> int:
     from converge.engine.ledger import open_ledger
     from converge.engine.loop import Loop
     from converge.engine.reload import Reloader
-    from converge.graph.graph import build_graph
     from converge.loading import load
     from converge.lock import hold
 
     gc.disable()
     loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
-    graph = build_graph(loaded.resources)
     _refuse_without_root(loaded)
     with hold(loaded.name, arguments.blueprint):
         observers = _observers(arguments, loaded.name)
-        loop = Loop(loaded.name, graph, settings_from(arguments), observers, ledger=open_ledger(loaded.name))
+        loop = Loop(loaded.name, loaded.graph, settings_from(arguments), observers, ledger=open_ledger(loaded.name))
         reloader = Reloader(arguments.blueprint, loaded, arguments.resource_timeout)
         # What is there now stays as long as the daemon does; the collector need not look at it again.
         gc.freeze()
@@ -76,7 +74,7 @@ def _refuse_without_root(loaded: Loaded) -> None:
 
     if os.geteuid() == 0:
         return
-    why = [(resource, reason) for resource in loaded.resources if (reason := resource.why_root())]
+    why = [(resource, reason) for resource in loaded.graph.resources if (reason := resource.why_root())]
     if why:
         lines = [f"  {resource.id} ({resource.where}): {reason}" for resource, reason in why[:20]]
         if len(why) > 20:

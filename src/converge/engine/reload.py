@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Sequence
 
-from converge.graph.graph import Graph, build_graph
+from converge.graph.graph import Graph
 from converge.loading import Loaded, load
 from converge.resources.base import PathChanged, Trigger
 
@@ -38,8 +38,7 @@ class Reloader:
     def load(self) -> Graph:
         """Raises ConvergeError where the blueprint is broken now."""
         loaded = load(self._wanted, resource_timeout=self._resource_timeout)
-        graph = build_graph(loaded.resources)
         self._files = loaded.files
         # The former blueprint is a web of cycles; without this, memory would wait for the collector's mood.
         gc.collect()
-        return graph
+        return loaded.graph

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from converge.errors import Mistake
 from converge.resources.base import Inside, Resource
 
 
-def automatic_edges(resources: Sequence[Resource], index: dict[str, int]) -> Iterator[tuple[int, int, str]]:
+def automatic_edges(
+    resources: Sequence[Resource], index: dict[str, int], mistakes: list[Mistake]
+) -> Iterator[tuple[int, int, str]]:
     """(before, after, rule) for each; may hold edges that would close a cycle.
+
+    Appends to ``mistakes`` where two cannot both hold: something inside a file, or inside what is to be absent.
 
     Taking away runs in the reverse order: where both ends are absent, what stands on the other goes first.
     """
@@ -25,7 +30,12 @@ def automatic_edges(resources: Sequence[Resource], index: dict[str, int]) -> Ite
                 before, rule = nearest_directory.of(need.path), "parent directory"
             else:
                 before, rule = index.get(need.id), f"uses {need.id.partition(':')[0]}"
-            if before is None or before == after or not resources[before].auto_edge:
+            if before is None or before == after:
+                continue
+            if isinstance(need, Inside) and not absent[after] and (why := resources[before].forbids(need.path)):
+                text = f"needs {need.path}, but {resources[before].id} ({resources[before].where}) {why}"
+                mistakes.append(Mistake(resource.where, resource.id, text))
+            if not resources[before].auto_edge:
                 continue
             if absent[after] and absent[before]:
                 yield after, before, f"removed before its {rule}"

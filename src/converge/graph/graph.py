@@ -53,10 +53,11 @@ def build_graph(resources: Sequence[Resource]) -> Graph:
     index = {resource.id: position for position, resource in enumerate(resources)}
     mistakes: list[Mistake] = []
     edges = list(_declared_edges(resources, index, mistakes))
+    declared = {(edge.before, edge.after) for edge in edges}
+    found = automatic_edges(resources, index, mistakes)
+    automatic = [Edge(*edge) for edge in found if edge[:2] not in declared]
     if mistakes:
         raise Mistakes(mistakes)
-    declared = {(edge.before, edge.after) for edge in edges}
-    automatic = [Edge(*found) for found in automatic_edges(resources, index) if found[:2] not in declared]
     digraph = _digraph(len(resources), [*edges, *automatic])
     left_out: list[Edge] = []
     if not rustworkx.is_directed_acyclic_graph(digraph):

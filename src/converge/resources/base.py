@@ -8,9 +8,12 @@ all kinds alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+
+from converge.duration import parse_duration
 
 if TYPE_CHECKING:
     from typing import Self
@@ -155,11 +158,26 @@ class Resource:
         raise NotImplementedError
 
     def mistakes(self) -> Iterator[str]:
-        """Whatever is wrong with the declaration itself, a sentence each. Types are checked already.
+        """Whatever is wrong with this kind's own options, a sentence each. Types are checked already.
 
         Must not read the machine: blueprints for other machines are validated too.
         """
         return iter(())
+
+    def common_mistakes(self) -> Iterator[str]:
+        """Whatever is wrong with the options that every kind takes."""
+        if self.retry is not None and self.retry < 0:
+            yield f"retry must be 0 or more, not {self.retry}"
+        if self.limit is not None and not 0 < self.limit < math.inf:
+            yield f"limit must be a number of repairs per second above 0, not {self.limit}"
+        if self.timeout is not None:
+            try:
+                seconds = parse_duration(self.timeout)
+            except ValueError as error:
+                yield f"timeout: {error}"
+            else:
+                if seconds == 0:
+                    yield "timeout must be more than 0"
 
     def absent(self) -> bool:
         """Whether this resource takes something away; such resources run in the reverse order."""
@@ -168,6 +186,14 @@ class Resource:
     def needs(self) -> Sequence[Need]:
         """What automatic edges may be drawn to."""
         return ()
+
+    def forbids(self, path: str) -> str | None:
+        """Why nothing can be at this path, which is inside of what this resource declares; None where it can."""
+        return "is to be absent" if self.absent() else None
+
+    def among(self, ids: Collection[str]) -> Self:
+        """This resource, knowing the ids of all in the blueprint; a copy where that makes a difference to it."""
+        return self
 
     def refreshed_by(self) -> Sequence[Resource | str]:
         """The resources whose change calls for :meth:`refresh`."""
@@ -187,8 +213,6 @@ class Resource:
 
     def seconds(self) -> float | None:
         """``timeout`` as a number of seconds; None where it is unset."""
-        from converge.duration import parse_duration
-
         return None if self.timeout is None else parse_duration(self.timeout)
 
     def retry_delay_seconds(self) -> float | None:

@@ -12,7 +12,7 @@ from converge.resources.file.batch import Batch
 from converge.resources.file.content import Content, current, desired, same
 from converge.resources.file.errors import shown
 from converge.resources.file.names import me, owner_name
-from converge.resources.file.ownership import ownership_changes
+from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes
 from converge.resources.file.place import find_folder, look, refuse, type_name
 from converge.resources.file.show import HIDDEN, content_diff, show_content, show_mode
 
@@ -28,7 +28,8 @@ def compare(file: File, batch: Batch) -> State:
     if file.state == "absent":
         return removal(file, status)
     if folder is None or status is None:
-        return _creation(file, batch)
+        owner_ids(file, batch)  # they must exist by the time it is made
+        return creation(file)
     if stat.S_ISLNK(status.st_mode):
         return _replaced_link(file, folder, name, batch)
     refuse_other_types(file, status)
@@ -98,7 +99,8 @@ def _leaves_content(file: File) -> bool:
     return not file.is_whole() and not file.edits()
 
 
-def _creation(file: File, batch: Batch) -> State:
+def creation(file: File) -> State:
+    """What making it anew comes to."""
     edits = file.edits()
     if edits and all(edit.state == "absent" for edit in edits):
         return IN_SYNC  # there is nothing in it that would have to go
@@ -108,16 +110,17 @@ def _creation(file: File, batch: Batch) -> State:
     return (
         Change("content", None, _show(file, new), "create", diff),
         Change("mode", None, show_mode(mode), "create"),
-        *ownership_changes(file, None, batch),
+        *foretold_ownership(file),
     )
 
 
 def _replaced_link(file: File, folder: int, name: str, batch: Batch) -> State:
     target = os.readlink(name, dir_fd=folder)
     refuse_kept_link(file, target)
+    owner_ids(file, batch)
     return (
         Change("type", f"{type_name(stat.S_IFLNK)} to {shown(target)}", "file"),
-        *_creation(file, batch),
+        *creation(file),
     )
 
 

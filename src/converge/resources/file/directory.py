@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
 from converge.resources.base import IN_SYNC, Change, PathChanged, ResourceError, State, Trigger
@@ -13,7 +13,7 @@ from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry
 from converge.resources.file.errors import shown
 from converge.resources.file.mistakes import mode_mistakes
-from converge.resources.file.ownership import owner_ids, ownership_changes, set_metadata
+from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes, set_metadata
 from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse
 from converge.resources.file.show import show_mode
 from converge.resources.file.traverse import sync_directory
@@ -36,14 +36,17 @@ class Directory(Entry):
     force: bool = False
     """With ``state="absent"``: remove it even where it is not empty."""
 
-    managed: frozenset[str] | None = field(init=False, compare=False, repr=False, default=None)
-    """The paths below that resources manage; None until :meth:`with_managed` told."""
+    managed: frozenset[str] | None = field(init=False, repr=False, default=None)
+    """The paths below that resources manage; None until :meth:`among` told."""
 
-    def with_managed(self, paths: Iterable[str]) -> Directory:
-        """The same directory, knowing which of these paths are below it."""
-        below = "/" if self.at == "/" else self.at + "/"
+    def among(self, ids: Collection[str]) -> Directory:
+        """The same directory, knowing which paths below it are managed; only purging asks for that."""
+        if not self.purge:
+            return self
+        below = "file:/" if self.at == "/" else f"file:{self.at}/"
         known = copy.copy(self)
-        object.__setattr__(known, "managed", frozenset(path for path in paths if path.startswith(below)))
+        managed = frozenset(id.removeprefix("file:") for id in ids if id.startswith(below))
+        object.__setattr__(known, "managed", managed)
         return known
 
     def mistakes(self) -> Iterator[str]:
@@ -67,17 +70,21 @@ class Directory(Entry):
         if self.state == "absent":
             return self._removal(status)
         if folder is None or status is None:
-            mode = 0o755 if self.mode is None else self.mode
-            return (
-                Change("state", None, "present", "create"),
-                Change("mode", None, show_mode(mode), "create"),
-                *ownership_changes(self, None, batch),
-            )
+            owner_ids(self, batch)  # they must exist by the time it is made
+            return self.creation()
         self._refuse_others(status)
         return (
             *self._mode_changes(status),
             *ownership_changes(self, status, batch),
             *self._entry_changes(folder, batch),
+        )
+
+    def creation(self) -> State:
+        mode = 0o755 if self.mode is None else self.mode
+        return (
+            Change("state", None, "present", "create"),
+            Change("mode", None, show_mode(mode), "create"),
+            *foretold_ownership(self),
         )
 
     def converge(self, state: State, batch: Batch) -> None:

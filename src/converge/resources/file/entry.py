@@ -11,6 +11,7 @@ from converge.resources.base import (
     Change,
     Inside,
     Need,
+    NotYet,
     PathChanged,
     Resource,
     ResourceError,
@@ -22,6 +23,7 @@ from converge.resources.base import (
 from converge.resources.file.batch import Batch
 from converge.resources.file.errors import explain, shown
 from converge.resources.file.names import me
+from converge.resources.file.ownership import foretold_ownership
 
 if TYPE_CHECKING:
     from typing import Self
@@ -117,6 +119,10 @@ class Entry(Resource):
         """All that differs."""
         raise NotImplementedError
 
+    def creation(self) -> State:
+        """What making it anew comes to. Looks up no owner and no group: they may come later."""
+        raise NotImplementedError
+
     def converge(self, state: State, batch: Batch) -> None:
         """Put right what ``state`` says."""
         raise NotImplementedError
@@ -161,10 +167,27 @@ def judged(entry: Entry, batch: Batch) -> State | Exception:
     """The result of one check."""
     try:
         return _seen(entry, batch)
+    except NotYet as error:
+        return NotYet(str(error), error.needs, _foretold(entry, batch))
     except OSError as error:
         return explain(error, entry.at)
     except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
         return error
+
+
+def _foretold(entry: Entry, batch: Batch) -> State:
+    """What would be done once all is there that it stands on. Empty where even that cannot be told yet."""
+    try:
+        folder = batch.directories.open(entry.folder())
+        os.stat(entry.name(), dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        try:
+            return entry.creation()
+        except NotYet:
+            return ()
+    except (OSError, ResourceError):
+        return ()
+    return tuple(foretold_ownership(entry, "update"))
 
 
 def _seen(entry: Entry, batch: Batch) -> State:

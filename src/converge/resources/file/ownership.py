@@ -32,6 +32,14 @@ def ownership_changes(entry: Entry, status: os.stat_result | None, batch: Batch)
         yield Change("group", None if status is None else group_name(status.st_gid), str(entry.group), action)
 
 
+def foretold_ownership(entry: Entry, action: Action = "create") -> Iterator[Change]:
+    """The declared owner and group, which may not exist yet."""
+    if entry.owner is not None:
+        yield Change("owner", None, str(entry.owner), action)
+    if entry.group is not None:
+        yield Change("group", None, str(entry.group), action)
+
+
 def set_metadata(handle: int, status: os.stat_result, uid: int | None, gid: int | None, mode: int | None) -> None:
     """Owner, group and mode of what a descriptor stands for, which may be one that only marks a place."""
     place = f"/proc/self/fd/{handle}"

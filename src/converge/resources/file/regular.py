@@ -95,6 +95,9 @@ class File(Entry):
         origin = self.template if self.source is None else self.source
         return None if origin is None else self.beside(origin)
 
+    def forbids(self, path: str) -> str | None:
+        return Entry.forbids(self, path) or "is a file"
+
     def needs(self) -> Sequence[Need]:
         origin = self.origin()
         return Entry.needs(self) if origin is None else [*Entry.needs(self), Uses("file:" + origin)]
@@ -112,6 +115,11 @@ class File(Entry):
         from converge.resources.file.comparison import compare
 
         return compare(self, batch)
+
+    def creation(self) -> State:
+        from converge.resources.file.comparison import creation
+
+        return creation(self)
 
     def unknown(self) -> State:
         from converge.resources.file.comparison import unknown

@@ -12,7 +12,7 @@ from converge.resources.base import IN_SYNC, Change, State
 from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry, PathLike, as_text
 from converge.resources.file.errors import shown
-from converge.resources.file.ownership import owner_ids, ownership_changes
+from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes
 from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse, remove, type_name
 from converge.resources.file.replacement import temporary_name
 from converge.resources.file.traverse import sync_directory
@@ -57,6 +57,9 @@ class Symlink(Entry):
         elif (now := os.readlink(self.name(), dir_fd=folder)) != self._target():
             changes.append(Change("target", shown(now), shown(self._target())))
         return (*changes, *ownership_changes(self, status, batch))
+
+    def creation(self) -> State:
+        return (Change("target", None, shown(self._target()), "create"), *foretold_ownership(self))
 
     def converge(self, state: State, batch: Batch) -> None:
         if self.state == "absent":
