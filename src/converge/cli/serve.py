@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def run(arguments: Arguments) -> int:
     from converge.loading import load
     from converge.lock import hold
 
+    _allow_many_files()
     gc.disable()
     loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
     _refuse_without_root(loaded)
@@ -68,15 +70,23 @@ def _observers(arguments: Arguments, name: str) -> list[Observer]:
     return [shown, Journal()]
 
 
+def _allow_many_files() -> None:
+    """A batch holds a descriptor for each of its files; the usual soft limit of 1,024 is there for select(2) alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _refuse_without_root(loaded: Loaded) -> None:
     """Before anything is touched: a half that needs root would fail after the other half was done."""
     from converge.errors import NotRoot
 
     if os.geteuid() == 0:
         return
-    why = [(resource, reason) for resource in loaded.graph.resources if (reason := resource.why_root())]
+    why = [(each, reason) for each in loaded.graph.resources if (reason := each.why_root())]
     if why:
-        lines = [f"  {resource.id} ({resource.where}): {reason}" for resource, reason in why[:20]]
+        lines = [f"  {each.id} ({each.where}): {reason}" for each, reason in why[:20]]
         if len(why) > 20:
             lines.append(f"  … and {len(why) - 20} more")
         raise NotRoot("these need root; run it with sudo:\n" + "\n".join(lines))

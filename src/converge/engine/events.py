@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from converge.resources.base import State
 
@@ -24,8 +24,7 @@ class Began:
     """True where it stays until stopped (serve with no timeout)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one resource.
 
     ``reason`` says why it was skipped, or after what it is pending ("after user:deploy"); ``error`` why it

@@ -21,6 +21,7 @@ from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.engine.watching import Watching as Sources
 from converge.errors import ConvergeError
+from converge.sources.wake import WakeSource
 from converge.graph.graph import Graph
 from converge.resources.base import ResourceError
 
@@ -72,14 +73,16 @@ class Loop:
         self._emit(Began(self._name, "plan" if self._planning else "serve", len(self._graph.resources), daemon))
         for warning in self._graph.warnings:
             self._emit(Notice("warning", warning))
-        self._sources = None if self._planning else Sources(self._mark, self._report)
+        self._sources = None if self._planning else Sources(self._mark, self._polled, self._report)
         self._reloader = reloader
+        self._wake: WakeSource | None = None
         self._scheduler = Scheduler(
             self._graph, self._settings, now=self._now(), ledger=self._ledger, planning=self._planning
         )
         self._listen_to_signals()
         try:
             if self._sources is not None:
+                self._wake = WakeSource(self._woke)
                 self._watch_all()
                 await self._tidy()
             self._ready = True
@@ -158,6 +161,18 @@ class Loop:
             self._scheduler.mark(key, self._now())
         self._turn_soon()
 
+    def _polled(self, key: str) -> None:
+        if key.startswith(_CONDITION):
+            self._mark(key)
+        elif self._reloader is None or key != self._reloader.key:
+            self._scheduler.mark(key, self._now(), polled=True)
+            self._turn_soon()
+
+    def _woke(self, seconds: float) -> None:
+        self._report("info", f"the machine slept for {seconds:.0f} s; looking at everything once")
+        self._scheduler.mark_all(self._now())
+        self._turn_soon()
+
     def _report(self, severity: Severity, text: str) -> None:
         self._emit(Notice(severity, text))
         self._flush()
@@ -200,7 +215,7 @@ class Loop:
             observer.flush()
 
     def _pass_on(self) -> None:
-        events, self._scheduler.events = self._scheduler.events, []
+        events = self._scheduler.teller.take()
         if not events:
             return
         try:
@@ -293,6 +308,8 @@ class Loop:
         self._dispatcher.close()
         if self._sources is not None:
             self._sources.close()
+        if self._wake is not None:
+            self._wake.close()
         for handle in (self._turn_handle, self._timer):
             if handle is not None:
                 handle.cancel()

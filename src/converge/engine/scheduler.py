@@ -2,7 +2,7 @@
 
 Whoever drives it (the loop, or a simulator with virtual time) calls :meth:`Scheduler.take` for tasks that may start now,
 does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`, :meth:`gated` or :meth:`failed`. News
-from outside comes in by :meth:`mark`. Everything that happens is appended to ``events``.
+from outside comes in by :meth:`mark`. What became of resources goes out through ``teller``.
 
 First convergence, drift, retry, refresh and conditions are one mechanism: each only marks resources dirty. A dirty
 resource stays dirty until a check that began after the mark found it right.
@@ -14,13 +14,15 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from converge.engine.events import Event, Outcome, Status
+from converge.engine import pace
+from converge.engine.ancestry import pending_above, unconfirmed
 from converge.engine.ledger import Ledger
 from converge.engine.node import Node, TaskVerb, Verdict
 from converge.engine.settings import Settings
+from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
 from converge.graph.graph import REFRESH, Graph
 from converge.resources.base import IN_SYNC, Change, NotYet, Resource, State
@@ -43,7 +45,7 @@ class Scheduler:
         self.settings = settings
         self.planning = planning
         self.ledger = ledger or Ledger()
-        self.events: list[Event] = []
+        self.teller = Teller()
         self.stopped: str | None = None
         """Why nothing more is started: told to stop, or a critical resource failed."""
         self.last_change = now
@@ -52,7 +54,6 @@ class Scheduler:
         self._candidates: deque[Node] = deque()
         self._timers: list[tuple[float, int, Node]] = []
         self._sequence = itertools.count()
-        self._untold = 0
         self._adopt(graph, now)
 
     # --- the graph ----------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ class Scheduler:
             if edge.rule == REFRESH:
                 earlier.subscribers.append(later)
         self.ledger.keep_only(self.nodes)
-        self._untold = sum(node.told is None for node in nodes)
+        self.teller.begin(nodes)
         for node in nodes:
             self._consider(node)
 
@@ -84,15 +85,14 @@ class Scheduler:
         if known is not None and known.resource == resource:
             known.resource = resource
             return known
-        node = Node(resource, self.settings.burst)
-        node.owed = self.ledger.debts(resource.id)
-        node.tokens_at = now
+        node = Node(resource, self.settings.burst, now)
+        if self.ledger.debts(resource.id) and resource.refreshed_by():
+            node.owed = self.ledger.debts(resource.id)
         if known is not None:
             # A changed declaration keeps what is true of the place it describes, not what was known of its state.
             node.told, node.hung = known.told, known.hung or known.doing is not None
             node.owed |= known.owed
             self._retire(known)
-        node.dirty, node.since, node.due = True, now, now
         return node
 
     def _retire(self, node: Node) -> None:
@@ -102,19 +102,18 @@ class Scheduler:
 
     # --- news ---------------------------------------------------------------------------------------------
 
-    def mark(self, id: str, now: float) -> None:
-        """News from outside: look at this resource again. Unknown ids are ignored: they were just removed."""
+    def mark(self, id: str, now: float, *, polled: bool = False) -> None:
+        """News from outside: look at this resource again. Unknown ids are ignored: they were just removed.
+
+        ``polled``: there is no news, it is only time to look; that gives nothing another chance that used up its own.
+        """
         node = self.nodes.get(id)
         if node is None or self.planning:
             return
-        due = now
-        if now < node.window_end:
-            due = node.window_end
-        else:
-            node.window_end = now + self.settings.coalesce
+        due = pace.coalesced(node, self.settings, now)
         if node.attempts:
-            if node.doing in ("apply", "refresh") or now < node.quiet_until:
-                # Perhaps our own failing apply is what was heard; that must not shorten its backoff.
+            if polled or node.doing in ("apply", "refresh") or now < node.quiet_until:
+                # Nor may our own failing apply, which is heard too, shorten its backoff.
                 due = max(due, node.due)
             else:
                 node.attempts, node.noncompliant = 0, False
@@ -129,7 +128,7 @@ class Scheduler:
             self._make_dirty(node, now, now)
 
     def mark_all(self, now: float) -> None:
-        """After a sleep of the machine, or when news was lost: look at everything once."""
+        """Look at everything once, as after a sleep of the machine."""
         for id in self.nodes:
             self.mark(id, now)
 
@@ -232,12 +231,11 @@ class Scheduler:
             self._found_pending(node, found, took)
         elif unknown := [change for change in found if change.action == "unknown"]:
             self._failed(node, f"{unknown[0].property} is {unknown[0].from_}", found, now, took)
-        elif self._within_rate(node, now):
-            if not node.dirty:
-                node.dirty, node.due = True, now
-            node.drift = found
-            self._confirm_dependencies(node, now)
+        elif node.noncompliant and found == node.failing:
+            node.verdict = Verdict.FAILED
             self._consider(node)
+        else:
+            self._found_drift(node, found, now)
 
     def applied(self, node: Node, state: State, left: State, *, began: float, now: float, took: float) -> None:
         """An apply is done, and the check after it, which began at ``began``, found ``left``."""
@@ -245,7 +243,7 @@ class Scheduler:
             return
         node.checked = began
         node.ran = True
-        self._expect_echo(node, now)
+        pace.expect_echo(node, self.settings, now)
         if left:
             self._failed(node, still_differs(left), state, now, took)
             return
@@ -257,7 +255,7 @@ class Scheduler:
         """A refresh is done."""
         if not self._accept(node):
             return
-        self._expect_echo(node, now)
+        pace.expect_echo(node, self.settings, now)
         self._settle(node)
         self._changed(node, (_refresh_change(causes),), now, took)
 
@@ -282,9 +280,9 @@ class Scheduler:
         if doing == "gate":
             node.gate_dirty = True
         elif doing != "check":
-            self._expect_echo(node, now)
+            pace.expect_echo(node, self.settings, now)
         if self.planning and isinstance(error, NotYet):
-            after = self._pending_above(node, error.needs)
+            after = pending_above(node, error.needs)
             if after is not None:
                 node.reason = f"after {after}"
                 self._found_pending(node, error.changes, took)
@@ -321,7 +319,7 @@ class Scheduler:
 
     def converged_once(self) -> bool:
         """Each resource has had its first outcome."""
-        return self._untold == 0
+        return not self.teller.untold()
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -336,19 +334,13 @@ class Scheduler:
             self.returned(current)
         return False
 
-    def _expect_echo(self, node: Node, now: float) -> None:
-        """Our own apply will be heard by the sources; that is worth one check, at the end of the window."""
-        node.quiet_until = node.window_end = now + self.settings.coalesce
-        if node.dirty:
-            node.due = max(node.due, node.window_end)
-
     def _found_right(self, node: Node, now: float, took: float) -> None:
         node.verdict = Verdict.RIGHT
         if node.owed:
             self._refresh_next(node, now, took)
             return
         self._right(node)
-        self._tell(node, "ok", took=took)
+        self.teller.tell(node, "ok", took=took)
         for subscriber in node.subscribers:
             if subscriber.owed:
                 self._make_dirty(subscriber, now, now)
@@ -367,7 +359,7 @@ class Scheduler:
     def _changed(self, node: Node, state: State, now: float, took: float) -> None:
         self.last_change = now
         self._right(node)
-        self._tell(node, "changed", state, took)
+        self.teller.tell(node, "changed", state, took)
         for dependent in node.dependents:
             self._make_dirty(dependent, now, now)
         self._release(node)
@@ -386,39 +378,51 @@ class Scheduler:
             self._consider(dependent)
         self._consider(node)
 
+    def _found_drift(self, node: Node, found: State, now: float) -> None:
+        """To be applied, once what it stands on is confirmed, and its rate allows it."""
+        wait = pace.repair_wait(node, self.settings, now) if node.outside else 0.0
+        if wait:
+            node.dirty, node.limited, node.due = True, True, now + wait
+        else:
+            node.drift = found
+            if not node.dirty:
+                node.dirty, node.due = True, now
+            for needed in unconfirmed(node):
+                self._make_dirty(needed, now, now)
+        self._consider(node)
+
     def _found_pending(self, node: Node, state: State, took: float) -> None:
         node.verdict = Verdict.PENDING
         if self.planning:
             for subscriber in node.subscribers:
                 subscriber.owed.add(node.resource.id)
         node.attempts = 0
-        self._tell(node, "pending", state, took, reason=node.reason)
+        self.teller.tell(node, "pending", state, took, reason=node.reason)
         self._release(node)
 
     def _failed(self, node: Node, text: str, state: State, now: float, took: float) -> None:
         resource = node.resource
-        node.verdict = Verdict.FAILED
+        known = node.noncompliant and node.error == text
+        node.verdict, node.failing, node.error = Verdict.FAILED, state, text
         node.attempts += 1
         most = self.settings.max_retries if resource.retry is None else resource.retry
         node.noncompliant = node.attempts > most
         # News that came while the check ran asks for another look, however often it has failed.
         if not (node.noncompliant or node.dirty or self.planning):
-            first = resource.retry_delay_seconds()
-            first = self.settings.backoff_first if first is None else first
-            delay = min(first * 2 ** (node.attempts - 1), self.settings.backoff_most)
-            node.dirty, node.since, node.due = True, now, now + delay
-        if resource.critical and self._untold and not self.planning:
+            node.dirty, node.since, node.due = True, now, now + pace.retry_delay(node, self.settings)
+        if resource.critical and self.teller.untold() and not self.planning:
             self._give_up(node)
-        self._tell(node, "failed", state, took, error=text)
+        if not known:
+            self.teller.tell(node, "failed", state, took, error=text)
         self._consider(node)
         self._skip_dependents(node)
 
     def _give_up(self, node: Node) -> None:
         """A failure of a critical resource ends the first convergence; what runs already may finish."""
         self.stop(f"{node.resource.id} is critical, and failed")
-        for other in self.nodes.values():
-            if other is not node and other.told is None and not other.doing:
-                self._tell(other, "skipped", reason=self.stopped)
+        for other in self.teller.untold() - {node}:
+            if not other.doing:
+                self.teller.tell(other, "skipped", reason=self.stopped)
 
     def _skip_dependents(self, node: Node) -> None:
         for dependent in node.dependents:
@@ -426,87 +430,8 @@ class Scheduler:
 
     def _skip(self, node: Node, reason: str) -> None:
         if node.told is None or node.told[:2] != ("skipped", reason):
-            self._tell(node, "skipped", reason=reason)
+            self.teller.tell(node, "skipped", reason=reason)
             self._skip_dependents(node)
-
-    def _within_rate(self, node: Node, now: float) -> bool:
-        """Whether a repair that news from outside called for may go now; if not, when."""
-        if not node.outside:
-            return True
-        limit = node.resource.limit
-        rate = 1.0 / self.settings.refill if limit is None else float(limit)
-        node.tokens = min(self.settings.burst, node.tokens + (now - node.tokens_at) * rate)
-        node.tokens_at = now
-        # The tolerance keeps a rounding error of the clock from costing another round.
-        if node.tokens >= 1.0 - 1e-9:
-            node.tokens -= 1.0
-            return True
-        node.dirty, node.limited, node.due = True, True, now + (1.0 - node.tokens) / rate
-        self._consider(node)
-        return False
-
-    def _confirm_dependencies(self, node: Node, now: float) -> None:
-        """Before an apply, whatever this one stands on must have been checked since the drift was noticed.
-
-        What stands on something that is to be checked is checked too, so that the news travels down to this one.
-        """
-        suspect: set[Node] = set()
-        for above in self._above(node):
-            stale = above.checked < node.since or above.dirty or above.doing is not None
-            if above.verdict is Verdict.RIGHT and (stale or not suspect.isdisjoint(above.deps)):
-                suspect.add(above)
-                if not above.dirty and above.doing is None:
-                    self._make_dirty(above, now, now)
-
-    @staticmethod
-    def _above(node: Node) -> Iterator[Node]:
-        """All that a node stands on, each after what it stands on itself."""
-        seen: set[Node] = {node}
-        stack: list[tuple[Node, Iterator[Node]]] = [(node, iter(node.deps))]
-        while stack:
-            current, deps = stack[-1]
-            for dep in deps:
-                if dep not in seen:
-                    seen.add(dep)
-                    stack.append((dep, iter(dep.deps)))
-                    break
-            else:
-                stack.pop()
-                if current is not node:
-                    yield current
-
-    def _pending_above(self, node: Node, needs: str) -> str | None:
-        """The pending resource that will bring what is needed; the nearest one where none is named so."""
-        pending = [above.resource.id for above in self._above(node) if above.verdict is Verdict.PENDING]
-        if needs in pending:
-            return needs
-        return pending[0] if pending else None
-
-    def _tell(
-        self,
-        node: Node,
-        status: Status,
-        state: State = IN_SYNC,
-        took: float = 0.0,
-        *,
-        error: str | None = None,
-        reason: str | None = None,
-    ) -> None:
-        """Append an outcome, unless it would only repeat the last."""
-        if node.told is None:
-            self._untold -= 1
-        elif status == "ok" and node.told[0] in ("ok", "changed"):
-            return
-        elif status == "pending" and node.told == (status, reason, state):
-            return
-        node.told = (status, reason, state if status == "pending" else IN_SYNC)
-        resource = node.resource
-        where = "" if status == "ok" else str(resource.where)
-        self.events.append(
-            Outcome(
-                resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant
-            )
-        )
 
 
 def _refresh_change(causes: Iterable[str]) -> Change:

@@ -37,10 +37,12 @@ OPENERS: dict[type[Trigger], Opener] = {PathChanged: open_paths}
 class Watching:
     """All sources of a daemon, behind one verb. Lives on the running loop."""
 
-    def __init__(self, mark: Mark, report: Report, openers: dict[type[Trigger], Opener] | None = None) -> None:
+    def __init__(
+        self, mark: Mark, polled: Mark, report: Report, openers: dict[type[Trigger], Opener] | None = None
+    ) -> None:
         self._mark = mark
         self._report = report
-        self._timer = TimerSource(mark)
+        self._timer = TimerSource(polled)
         self._wanted: dict[str, tuple[Trigger, ...]] = {}
         self._kept = {
             trigger: _Kept(self, opener) for trigger, opener in (OPENERS if openers is None else openers).items()

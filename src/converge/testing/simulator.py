@@ -125,7 +125,7 @@ class Simulator:
         for _ in range(most):
             for task in self.scheduler.take(self.now):
                 self._begin(task)
-            self.scheduler.events.clear()
+            self.scheduler.teller.take()
             upcoming = self._agenda[0][0] if self._agenda else math.inf
             upcoming = min(upcoming, self.scheduler.next_due())
             if upcoming == math.inf or upcoming > until:

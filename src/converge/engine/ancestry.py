@@ -1,0 +1,46 @@
+"""What a resource stands on, all the way up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from converge.engine.node import Node, Verdict
+
+
+def above(node: Node) -> Iterator[Node]:
+    """All that a node stands on, each after what it stands on itself."""
+    seen: set[Node] = {node}
+    stack: list[tuple[Node, Iterator[Node]]] = [(node, iter(node.deps))]
+    while stack:
+        current, deps = stack[-1]
+        for dep in deps:
+            if dep not in seen:
+                seen.add(dep)
+                stack.append((dep, iter(dep.deps)))
+                break
+        else:
+            stack.pop()
+            if current is not node:
+                yield current
+
+
+def unconfirmed(node: Node) -> list[Node]:
+    """What must be looked at again before ``node``, whose drift was noticed at ``node.since``, may be applied.
+
+    What stands on something that is to be looked at is so too, so that the news travels down to ``node``. One that is
+    being checked may have been looked at too early, or before what it stands on.
+    """
+    suspect: dict[Node, None] = {}
+    for needed in above(node):
+        stale = needed.checked < node.since or needed.dirty or needed.doing is not None
+        if needed.verdict is Verdict.RIGHT and (stale or not suspect.keys().isdisjoint(needed.deps)):
+            suspect[needed] = None
+    return list(suspect)
+
+
+def pending_above(node: Node, needs: str) -> str | None:
+    """The pending resource that will bring what is needed; the nearest one where none is named so."""
+    pending = [needed.resource.id for needed in above(node) if needed.verdict is Verdict.PENDING]
+    if needs in pending:
+        return needs
+    return pending[-1] if pending else None

@@ -1,0 +1,60 @@
+"""Turns what became of resources into events, and leaves out what would only repeat that all is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from converge.engine.events import Event, Outcome, Status
+from converge.engine.node import Node
+from converge.resources.base import IN_SYNC, State
+
+
+class Teller:
+    """Collects events for whoever drives the scheduler."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._untold: set[Node] = set()
+
+    def begin(self, nodes: Iterable[Node]) -> None:
+        """From now on these are the nodes; each has a first outcome to come, or has had it."""
+        self._untold = {node for node in nodes if node.told is None}
+
+    def untold(self) -> set[Node]:
+        """Those without an outcome so far; empty once the first convergence is done."""
+        return self._untold
+
+    def take(self) -> list[Event]:
+        """What was told since the last time."""
+        events, self._events = self._events, []
+        return events
+
+    def tell(
+        self,
+        node: Node,
+        status: Status,
+        state: State = IN_SYNC,
+        took: float = 0.0,
+        *,
+        error: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Append an outcome, unless it would only repeat the last."""
+        if node.told is None:
+            self._untold.discard(node)
+        elif _says_nothing_new(node.told, status, reason, state):
+            return
+        node.told = (status, reason, state if status == "pending" else IN_SYNC)
+        resource = node.resource
+        where = "" if status == "ok" else str(resource.where)
+        self._events.append(
+            Outcome(resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant)
+        )
+
+
+def _says_nothing_new(told: tuple[Status, str | None, State], status: Status, reason: str | None, state: State) -> bool:
+    if status == "ok":
+        return told[0] in ("ok", "changed")
+    if status == "skipped":
+        return told[:2] == (status, reason)
+    return status == "pending" and told == (status, reason, state)
