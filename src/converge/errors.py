@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from converge.resources.base import Location
@@ -45,9 +45,10 @@ class AlreadyRunning(ConvergeError):
     """Another daemon holds this blueprint on this machine."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
     """`` (did you mean …?)`` or nothing."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
+    close = map(shown, get_close_matches(word, list(known), n=3, cutoff=0.6))
+    text = " or ".join(close)
+    return f" (did you mean {text}?)" if text else ""

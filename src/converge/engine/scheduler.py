@@ -163,8 +163,8 @@ class Scheduler:
                 node.dirty = False
                 self.running += 1
                 tasks.append(task)
-        if tasks:
-            self.ledger.save()
+        # Also where nothing starts: a refresh that was done last must not be found due at the next start.
+        self.ledger.save()
         return tasks
 
     def _task_for(self, node: Node, now: float) -> Task | None:

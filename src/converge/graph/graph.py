@@ -83,12 +83,19 @@ def _declared_edges(
             for needed in wanted:
                 before = index.get(needed)
                 if before is None:
-                    hint = nearest(needed, index)
+                    hint = _nearest_id(needed, index)
                     mistakes.append(
                         Mistake(resource.where, resource.id, f"{rule} names {needed}, which is not declared{hint}")
                     )
                 else:
                     yield Edge(before, after, rule)
+
+
+def _nearest_id(needed: str, index: dict[str, int]) -> str:
+    """Compares names of one kind: ids are alike by their kind alone."""
+    kind, _, name = needed.partition(":")
+    names = {id.partition(":")[2]: id for id in index if id.startswith(f"{kind}:")}
+    return nearest(name, names, shown=names.__getitem__) if names else nearest(needed, index)
 
 
 def as_ids(wanted: Resource | str | Sequence[Resource | str]) -> Iterable[str]:

@@ -1,0 +1,169 @@
+"""Work on real threads: batches, slow and hung calls, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from converge.engine import dispatch
+from converge.engine.dispatch import Dispatcher
+from converge.engine.job import Result
+from converge.engine.node import Node
+from converge.engine.scheduler import Task
+from converge.engine.settings import Settings
+from converge.resources.base import IN_SYNC, Change, Resource, State, Verb
+
+WRONG: State = (Change("value", "wrong", "right"),)
+DEADLINE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Resource):
+    """Is checked and applied in batches; some of its kind hang until a test lets them go."""
+
+    kind: ClassVar[str] = "together"
+    hang: ClassVar[threading.Event] = threading.Event()
+    calls: ClassVar[list[tuple[str, int]]] = []
+
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+    def group_key(self, verb: Verb) -> Hashable:
+        return "all"
+
+    @classmethod
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+        cls.calls.append(("check", len(resources)))
+        for resource in resources:
+            if resource.name.startswith("hangs"):
+                cls.hang.wait(DEADLINE)
+            if resource.name == "bursts":
+                raise ValueError("burst")
+            if resource.name == "slow":
+                time.sleep(0.002)
+            yield IN_SYNC
+
+    @classmethod
+    def apply_many(cls, work: Sequence[tuple[Self, State]]) -> Iterator[Exception | None]:
+        cls.calls.append(("apply", len(work)))
+        for resource, _ in work:
+            yield OSError(28, "No space left on device") if resource.name == "full" else None
+
+
+class Harness:
+    """A dispatcher on a running loop, and what it reported."""
+
+    def __init__(self, **numbers: float) -> None:
+        self.results: list[Result] = []
+        self.timed_out: list[str] = []
+        self.returned: list[str] = []
+        Together.hang.clear()
+        Together.calls.clear()
+        self.dispatcher = Dispatcher(
+            Settings(**{"parallel": 8, **numbers}),  # type: ignore[arg-type]  # numbers by name
+            self.results.extend,
+            lambda task, _: self.timed_out.append(task.node.resource.identity()),
+            lambda task: self.returned.append(task.node.resource.identity()),
+        )
+
+    def names(self) -> list[str]:
+        return [result.task.node.resource.identity() for result in self.results]
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while len(self.results) < count:
+                await asyncio.sleep(0.005)
+
+
+def tasks(*names: str, verb: str = "check") -> list[Task]:
+    return [Task(verb, Node(Together(name), 3.0, 0.0), WRONG if verb == "apply" else ()) for name in names]  # type: ignore[arg-type]  # a verb
+
+
+def test_what_is_ready_together_is_one_call_and_each_has_its_result() -> None:
+    async def scene() -> None:
+        harness = Harness()
+        harness.dispatcher.start(tasks(*(f"r{place}" for place in range(1000))))
+        await harness.until(1000)
+        assert harness.names() == [f"r{place}" for place in range(1000)]
+        assert Together.calls == [("check", 1000)]
+        harness.dispatcher.close()
+
+    asyncio.run(scene())
+
+
+def test_a_check_that_hangs_holds_up_nobody_else_of_its_batch() -> None:
+    async def scene() -> None:
+        harness = Harness()
+        names = [f"r{place}" for place in range(50)]
+        harness.dispatcher.start(tasks(*names[:20], "hangs", *names[20:], "hangs too"))
+        await harness.until(50)
+        assert sorted(harness.names()) == sorted(names)
+        Together.hang.set()
+        await harness.until(52)
+        assert len(harness.names()) == len(set(harness.names()))
+        harness.dispatcher.close()
+
+    asyncio.run(scene())
+
+
+def test_a_slow_batch_is_shared_out_and_nothing_comes_twice() -> None:
+    async def scene() -> None:
+        harness = Harness()
+        harness.dispatcher.start(tasks(*["slow"] * 500))
+        await harness.until(500)
+        await asyncio.sleep(0.1)
+        assert len(harness.results) == 500
+        assert len({id(result.task) for result in harness.results}) == 500
+        assert len(Together.calls) > 1
+        harness.dispatcher.close()
+
+    asyncio.run(scene())
+
+
+def test_more_hung_checks_than_threads_are_timed_out_and_the_rest_goes_on(monkeypatch: object) -> None:
+    async def scene() -> None:
+        harness = Harness(parallel=2, resource_timeout=0.05)
+        names = [f"r{place}" for place in range(20)]
+        hanging = [f"hangs{place}" for place in range(5)]
+        harness.dispatcher.start(tasks(*hanging, *names))
+        await harness.until(20)
+        async with asyncio.timeout(DEADLINE):
+            while len(harness.timed_out) < 5:
+                await asyncio.sleep(0.005)
+        assert sorted(harness.names()) == sorted(names)
+        assert sorted(harness.timed_out) == hanging
+        Together.hang.set()
+        async with asyncio.timeout(DEADLINE):
+            while len(harness.returned) < 5:
+                await asyncio.sleep(0.005)
+        assert len(harness.results) == 20, "what came too late is of no consequence"
+        harness.dispatcher.close()
+
+    grace, dispatch._GRACE = dispatch._GRACE, 0.05  # type: ignore[misc]  # a shorter grace only makes the test short
+    try:
+        asyncio.run(scene())
+    finally:
+        dispatch._GRACE = grace  # type: ignore[misc]
+
+
+def test_an_error_of_one_apply_is_its_own_and_a_burst_is_reported_for_all_that_are_left() -> None:
+    async def scene() -> None:
+        harness = Harness()
+        harness.dispatcher.start(tasks("a", "full", "b", verb="apply"))
+        await harness.until(3)
+        found = {result.task.node.resource.identity(): result.found for result in harness.results}
+        assert isinstance(found["full"], OSError)
+        assert found["a"] == found["b"] == IN_SYNC
+        harness.results.clear()
+        harness.dispatcher.start(tasks("a", "bursts", "b"))
+        await harness.until(3)
+        assert [isinstance(result.found, ValueError) for result in harness.results] == [False, True, True]
+        harness.dispatcher.close()
+
+    asyncio.run(scene())

@@ -1,0 +1,375 @@
+"""The scheduler's promises, one by one, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from converge.conditions import Condition
+from converge.engine.events import Outcome
+from converge.engine.scheduler import Scheduler, Task
+from converge.engine.settings import Settings
+from converge.graph.graph import build_graph
+from converge.resources.base import Change, NotYet, Resource, ResourceError, State, Trigger
+from converge.testing.simulator import Pretended
+
+WRONG: State = (Change("value", "wrong", "right"),)
+
+
+class Bench:
+    """Drives a scheduler by hand: nothing happens unless the test says so."""
+
+    def __init__(self, *resources: Resource, planning: bool = False, **numbers: float) -> None:
+        self.now = 100.0
+        self.scheduler = Scheduler(
+            build_graph(resources), Settings(**numbers), now=self.now, planning=planning  # type: ignore[arg-type]  # numbers by name
+        )
+        self.started: list[tuple[str, str]] = []
+
+    def take(self) -> list[Task]:
+        tasks = self.scheduler.take(self.now)
+        self.started = [(task.verb, task.node.resource.identity()) for task in tasks]
+        return tasks
+
+    def checked(self, task: Task, found: State = ()) -> None:
+        self.scheduler.checked(task.node, found, began=self.now, now=self.now, took=0.0)
+
+    def applied(self, task: Task, left: State = ()) -> None:
+        self.scheduler.applied(task.node, task.state, left, began=self.now, now=self.now, took=0.0)
+
+    def failed(self, task: Task, error: Exception | None = None, *, hung: bool = False) -> None:
+        error = error or ResourceError("cannot")
+        self.scheduler.failed(task.node, error, task.state, now=self.now, took=0.0, hung=hung)
+
+    def settle(self) -> None:
+        """Everything is found right."""
+        while tasks := self.take():
+            for task in tasks:
+                self.checked(task)
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        events = [event for event in self.scheduler.teller.take() if isinstance(event, Outcome)]
+        return [(event.id.partition(":")[2], event.status) for event in events]
+
+
+def only(tasks: Sequence[Task]) -> Task:
+    (task,) = tasks
+    return task
+
+
+def settled(*resources: Resource, **numbers: float) -> Bench:
+    bench = Bench(*resources, **numbers)
+    bench.settle()
+    bench.outcomes()
+    bench.now += 10
+    return bench
+
+
+# --- order ----------------------------------------------------------------------------------------------------
+
+
+def test_independent_resources_start_together_and_dependents_wait() -> None:
+    bench = Bench(Pretended("a"), Pretended("b"), Pretended("c", depends_on="pretended:a"))
+    first = bench.take()
+    assert bench.started == [("check", "a"), ("check", "b")]
+    bench.checked(first[0])
+    bench.take()
+    assert bench.started == [("check", "c")], "b is still running, and holds up nobody"
+
+
+def test_a_dependent_of_a_failed_one_is_skipped_and_runs_when_it_recovers() -> None:
+    bench = Bench(Pretended("a"), Pretended("b", depends_on="pretended:a"))
+    bench.failed(only(bench.take()))
+    assert bench.take() == []
+    assert bench.outcomes() == [("a", "failed"), ("b", "skipped")]
+    bench.now += 5
+    bench.checked(only(bench.take()))
+    bench.checked(only(bench.take()))
+    assert bench.outcomes() == [("a", "ok"), ("b", "ok")]
+
+
+def test_a_noop_resource_is_never_applied_and_holds_back_nobody() -> None:
+    bench = Bench(Pretended("a", noop=True), Pretended("b", depends_on="pretended:a"))
+    bench.checked(next(task for task in bench.take() if task.node.resource.noop), WRONG)
+    assert [verb for verb, _ in bench.started] == ["check", "check"]
+    assert bench.take() == []
+    assert ("a", "pending") in bench.outcomes()
+
+
+def test_a_critical_failure_stops_the_first_convergence() -> None:
+    bench = Bench(Pretended("a", critical=True), Pretended("b", depends_on="pretended:a"))
+    bench.failed(only(bench.take()))
+    assert bench.take() == []
+    assert bench.outcomes() == [("b", "skipped"), ("a", "failed")]
+    assert bench.scheduler.stopped == "pretended:a is critical, and failed"
+    assert bench.scheduler.quiet()
+
+
+def test_after_a_change_only_direct_dependents_are_looked_at_again() -> None:
+    bench = settled(
+        Pretended("a"), Pretended("b", depends_on="pretended:a"), Pretended("c", depends_on="pretended:b"), Pretended("d")
+    )
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    bench.applied(only(bench.take()))
+    bench.checked(only(bench.take()))
+    assert bench.started == [("check", "b")]
+    assert bench.take() == []
+
+
+# --- confirming dependencies ----------------------------------------------------------------------------------
+
+
+def test_before_an_apply_what_it_stands_on_is_looked_at_again_from_the_top() -> None:
+    bench = settled(
+        Pretended("a"), Pretended("b", depends_on="pretended:a"), Pretended("c", depends_on="pretended:b")
+    )
+    bench.scheduler.mark("pretended:c", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    order = []
+    while tasks := bench.take():
+        order += bench.started
+        for task in tasks:
+            bench.applied(task) if task.verb == "apply" else bench.checked(task)
+    assert order == [("check", "a"), ("check", "b"), ("apply", "c")]
+
+
+def test_what_is_found_drifted_above_is_put_right_first() -> None:
+    bench = settled(Pretended("package"), Pretended("config", depends_on="pretended:package"))
+    bench.scheduler.mark("pretended:config", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    bench.checked(only(bench.take()), WRONG)
+    package = only(bench.take())
+    assert bench.started == [("apply", "package")]
+    bench.applied(package)
+    bench.take()
+    assert bench.started == [("check", "config")], "its state may be another one by now"
+
+
+# --- pace -----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_news_is_acted_on_at_once_and_what_follows_collapses_into_one_more_check() -> None:
+    bench = settled(Pretended("a"))
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(only(bench.take()))
+    for _ in range(50):
+        bench.now += 0.005
+        bench.scheduler.mark("pretended:a", bench.now)
+        assert bench.take() == []
+    bench.now += 0.5
+    bench.checked(only(bench.take()))
+    assert bench.take() == []
+
+
+def test_news_during_a_check_is_not_lost() -> None:
+    bench = settled(Pretended("a"))
+    bench.scheduler.mark("pretended:a", bench.now)
+    task = only(bench.take())
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(task)
+    assert bench.take() == []
+    assert bench.scheduler.next_due() == pytest.approx(bench.now + 0.5)
+    bench.now += 0.5
+    assert only(bench.take()).verb == "check"
+
+
+def test_our_own_apply_causes_at_most_one_check_and_no_outcome() -> None:
+    bench = settled(Pretended("a"))
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    apply = only(bench.take())
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.applied(apply)
+    bench.scheduler.mark("pretended:a", bench.now)
+    assert bench.outcomes() == [("a", "changed")]
+    bench.now += 0.5
+    bench.checked(only(bench.take()))
+    assert bench.take() == []
+    assert bench.outcomes() == []
+
+
+def test_a_flapping_resource_delays_no_other() -> None:
+    bench = settled(Pretended("flapping"), Pretended("other"))
+    for _ in range(100):
+        bench.scheduler.mark("pretended:flapping", bench.now)
+        for task in bench.take():
+            bench.checked(task, WRONG)
+            for applying in bench.take():
+                bench.applied(applying)
+        bench.now += 0.1
+    assert bench.scheduler.nodes["pretended:flapping"].limited
+    bench.scheduler.mark("pretended:other", bench.now)
+    assert only(bench.take()).node.resource.identity() == "other"
+
+
+def test_a_burst_of_three_then_one_repair_in_ten_seconds() -> None:
+    bench = settled(Pretended("a"))
+    start, times = bench.now, []
+    while bench.now < start + 35:
+        bench.scheduler.mark("pretended:a", bench.now)
+        for task in bench.take():
+            bench.checked(task, WRONG)
+            for applying in bench.take():
+                times.append(round(bench.now - start))
+                bench.applied(applying)
+        bench.now += 1
+    assert times == [0, 1, 2, 10, 20, 30]
+
+
+def test_failures_back_off_and_then_it_is_noncompliant_until_news_comes() -> None:
+    bench = Bench(Pretended("a"))
+    start, times = bench.now, []
+    while bench.scheduler.next_due() < float("inf"):
+        bench.now = max(bench.now, bench.scheduler.next_due())
+        for task in bench.take():
+            times.append(bench.now - start)
+            bench.failed(task)
+    assert times == [0, 5, 15, 35]
+    assert bench.scheduler.nodes["pretended:a"].noncompliant
+    assert bench.scheduler.quiet()
+    bench.now += 1000
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(only(bench.take()))
+    assert bench.outcomes()[-1] == ("a", "ok")
+
+
+def test_polling_gives_a_noncompliant_resource_no_further_try_unless_something_else_differs() -> None:
+    bench = Bench(Pretended("a", retry=0))
+    bench.checked(only(bench.take()), WRONG)
+    bench.failed(only(bench.take()))
+    assert bench.outcomes() == [("a", "failed")]
+    bench.now += 30
+    bench.scheduler.mark("pretended:a", bench.now, polled=True)
+    bench.checked(only(bench.take()), WRONG)
+    assert bench.take() == []
+    assert bench.outcomes() == []
+    bench.now += 30
+    bench.scheduler.mark("pretended:a", bench.now, polled=True)
+    bench.checked(only(bench.take()), (Change("value", "another", "right"),))
+    assert only(bench.take()).verb == "apply"
+
+
+def test_a_hung_call_is_not_repeated_until_it_comes_back() -> None:
+    bench = Bench(Pretended("a"))
+    task = only(bench.take())
+    bench.failed(task, hung=True)
+    bench.now += 100
+    assert bench.take() == []
+    bench.scheduler.returned(task.node)
+    assert only(bench.take()).verb == "check"
+
+
+# --- what no check can judge, refresh ---------------------------------------------------------------------------
+
+
+class Once(Pretended):
+    def runs_once(self) -> bool:
+        return True
+
+
+def test_what_no_check_can_judge_is_applied_once() -> None:
+    bench = Bench(Once("a"))
+    bench.checked(only(bench.take()), WRONG)
+    bench.applied(only(bench.take()))
+    bench.now += 10
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    assert bench.take() == []
+    assert bench.outcomes() == [("a", "changed")]
+
+
+def test_a_refresh_comes_once_for_a_batch_of_changes() -> None:
+    bench = settled(Pretended("a"), Pretended("b"), Pretended("s", on=("pretended:a", "pretended:b")))
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.scheduler.mark("pretended:b", bench.now)
+    for task in bench.take():
+        bench.checked(task, WRONG)
+    for task in bench.take():
+        bench.applied(task)
+    bench.checked(only(bench.take()))
+    refresh = only(bench.take())
+    assert (refresh.verb, refresh.causes) == ("refresh", ("pretended:a", "pretended:b"))
+    bench.scheduler.refreshed(refresh.node, refresh.causes, now=bench.now, took=0.0)
+    assert bench.take() == []
+    assert bench.outcomes() == [("a", "changed"), ("b", "changed"), ("s", "changed")]
+
+
+def test_being_checked_is_no_reason_for_a_refresh() -> None:
+    bench = settled(Pretended("a"), Pretended("s", on=("pretended:a",)))
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.settle()
+    assert bench.outcomes() == []
+
+
+# --- conditions, plan, reload, end ------------------------------------------------------------------------------
+
+
+class Gate(Condition):
+    def met(self) -> bool:
+        return False
+
+    def triggers(self) -> Sequence[Trigger]:
+        return ()
+
+    def __str__(self) -> str:
+        return "the gate"
+
+
+def test_a_condition_holds_back_a_resource_until_it_first_holds() -> None:
+    bench = Bench(Pretended("a", condition=Gate()), Pretended("b", depends_on="pretended:a"))
+    bench.scheduler.gated(only(bench.take()).node, False, now=bench.now)
+    assert bench.take() == []
+    assert bench.outcomes() == [("a", "skipped"), ("b", "skipped")]
+    assert bench.scheduler.converged_once()
+    assert bench.scheduler.quiet()
+    bench.scheduler.mark_gate("pretended:a", bench.now)
+    bench.scheduler.gated(only(bench.take()).node, True, now=bench.now)
+    bench.settle()
+    assert bench.outcomes() == [("a", "ok"), ("b", "ok")]
+
+
+def test_plan_reports_what_is_missing_as_pending_after_whoever_brings_it() -> None:
+    bench = Bench(Pretended("user"), Pretended("file", depends_on="pretended:user"), planning=True)
+    bench.checked(only(bench.take()), WRONG)
+    bench.failed(only(bench.take()), NotYet("no such user", "pretended:user"))
+    events = bench.scheduler.teller.take()
+    assert [(e.status, e.reason) for e in events if isinstance(e, Outcome)] == [
+        ("pending", None),
+        ("pending", "after pretended:user"),
+    ]
+
+
+def test_plan_shows_the_refresh_that_a_change_will_cause() -> None:
+    bench = Bench(Pretended("a"), Pretended("s", on=("pretended:a",)), planning=True)
+    bench.checked(only(bench.take()), WRONG)
+    bench.checked(only(bench.take()))
+    assert bench.outcomes() == [("a", "pending"), ("s", "pending")]
+
+
+def test_a_reload_looks_only_at_what_changed() -> None:
+    bench = settled(Pretended("a"), Pretended("b"), Pretended("gone"))
+    bench.scheduler.replace(build_graph([Pretended("a"), Pretended("b", retry=9), Pretended("new")]), bench.now)
+    bench.take()
+    assert bench.started == [("check", "b"), ("check", "new")]
+
+
+def test_a_task_of_a_resource_that_has_left_the_blueprint_is_of_no_consequence() -> None:
+    bench = Bench(Pretended("a"), Pretended("gone"))
+    tasks = bench.take()
+    bench.scheduler.replace(build_graph([Pretended("a")]), bench.now)
+    for task in tasks:
+        bench.checked(task)
+    assert bench.outcomes() == [("a", "ok")]
+    assert bench.scheduler.quiet()
+
+
+def test_quiet_waits_for_retries_but_not_for_what_may_never_come() -> None:
+    bench = Bench(Pretended("a", retry=1), Pretended("b", depends_on="pretended:a"))
+    bench.failed(only(bench.take()))
+    assert not bench.scheduler.quiet()
+    bench.now += 5
+    bench.failed(only(bench.take()))
+    bench.take()
+    assert bench.scheduler.quiet()
