@@ -7,6 +7,7 @@ changed the answer: a result, news from a source, a timer. Between them nothing 
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import signal
 from collections import Counter
@@ -105,11 +106,7 @@ class Loop:
         self._turn_handle = None
         scheduler = self._scheduler
         now = self._now()
-        try:
-            tasks = scheduler.take(now)
-        except OSError as error:
-            self._fail(ConvergeError(f"the state folder cannot be written: {error}"))
-            return
+        tasks = scheduler.take(now)
         if tasks:
             self._dispatcher.start(tasks)
         self._pass_on()
@@ -226,7 +223,9 @@ class Loop:
                     observer.see(event)
             self._flush()
         except OSError as error:
-            self._fail(error)
+            # A full disk under its output is no reason for a daemon to stop guarding the machine.
+            if self._planning or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                self._fail(error)
 
     def _count(self, outcome: Outcome) -> None:
         self._latest[outcome.id] = outcome.status

@@ -25,7 +25,7 @@ from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
 from converge.graph.graph import REFRESH, Graph
-from converge.resources.base import IN_SYNC, Change, NotYet, Resource, State
+from converge.resources.base import IN_SYNC, Change, NotYet, Resource, ResourceError, State
 
 class Task(NamedTuple):
     """Something to be done now for one resource, off the loop."""
@@ -163,9 +163,23 @@ class Scheduler:
                 node.dirty = False
                 self.running += 1
                 tasks.append(task)
-        # Also where nothing starts: a refresh that was done last must not be found due at the next start.
-        self.ledger.save()
+        try:
+            # Also where nothing starts: a refresh that was done last must not be found due at the next start.
+            self.ledger.save()
+        except OSError as error:
+            return [task for task in tasks if not self._unnoted(task, error, now)]
         return tasks
+
+    def _unnoted(self, task: Task, error: OSError, now: float) -> bool:
+        """Whether the refreshes that this apply calls for could not be written down; then it must wait.
+
+        For the other tasks nothing had to be written but that a refresh is done; the next take tries that again.
+        """
+        if task.verb != "apply" or not task.node.subscribers:
+            return False
+        why = ResourceError(f"the refreshes that it calls for cannot be noted: {in_words(error)}")
+        self.failed(task.node, why, task.state, now=now, took=0.0)
+        return True
 
     def _task_for(self, node: Node, now: float) -> Task | None:
         if not node.dirty or node.doing or node.hung or self.stopped:

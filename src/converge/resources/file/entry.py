@@ -46,6 +46,7 @@ class Entry(Resource):
     group: str | int | None = None
     """Its group. Unset: left as it is."""
     state: Presence = "present"
+    """Whether it is to be there, or to be taken away."""
     parents: bool = False
     """Make directories on the way that are missing, with mode 0755."""
 
