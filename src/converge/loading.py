@@ -175,7 +175,7 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
         raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
     except (Mistakes, BlueprintNotFound):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
         where = _owners_line(error, own)
         raise Mistakes([Mistake(where, None, f"{type(error).__name__}: {error}")]) from error
 

@@ -30,12 +30,18 @@ def unconfirmed(node: Node) -> list[Node]:
     What stands on something that is to be looked at is so too, so that the news travels down to ``node``. One that is
     being checked may have been looked at too early, or before what it stands on.
     """
-    suspect: dict[Node, None] = {}
+    suspect: set[Node] = set()
+    again: list[Node] = []
     for needed in above(node):
+        if needed.resource.noop:
+            continue
         stale = needed.checked < node.since or needed.dirty or needed.doing is not None
-        if needed.verdict is Verdict.RIGHT and (stale or not suspect.keys().isdisjoint(needed.deps)):
-            suspect[needed] = None
-    return list(suspect)
+        if needed.verdict is Verdict.FAILED:
+            suspect.add(needed)
+        elif needed.verdict is Verdict.RIGHT and (stale or not suspect.isdisjoint(needed.deps)):
+            suspect.add(needed)
+            again.append(needed)
+    return again
 
 
 def pending_above(node: Node, needs: str) -> str | None:

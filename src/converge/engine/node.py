@@ -74,6 +74,8 @@ class Node:
 
     attempts = 0
     noncompliant = False
+    another_try = False
+    """Something was heard that may have been news, or our own failing apply."""
     failing: State = IN_SYNC
     """What differed when it last failed, and"""
     error = ""

@@ -111,12 +111,14 @@ class Scheduler:
         if node is None or self.planning:
             return
         due = pace.coalesced(node, self.settings, now)
-        if node.attempts:
-            if polled or node.doing in ("apply", "refresh") or now < node.quiet_until:
-                # Nor may our own failing apply, which is heard too, shorten its backoff.
-                due = max(due, node.due)
-            else:
-                node.attempts, node.noncompliant = 0, False
+        if node.attempts and polled:
+            due = max(due, node.due)
+        elif node.attempts and (node.doing in ("apply", "refresh") or now < node.quiet_until):
+            # Perhaps only our own failing apply is heard. That must not shorten its backoff, but it may be news.
+            node.another_try = True
+            due = max(due, node.due, now + pace.retry_delay(node, self.settings) if node.noncompliant else now)
+        elif node.attempts:
+            node.attempts, node.noncompliant = 0, False
         node.outside = True
         self._make_dirty(node, now, due)
 
@@ -244,8 +246,8 @@ class Scheduler:
         elif self.planning or node.resource.noop:
             self._found_pending(node, found, took)
         elif unknown := [change for change in found if change.action == "unknown"]:
-            self._failed(node, f"{unknown[0].property} is {unknown[0].from_}", found, now, took)
-        elif node.noncompliant and found == node.failing:
+            self._failed(node, f"{unknown[0].property} is {unknown[0].from_}", found, now, took, looked=True)
+        elif node.noncompliant and found == node.failing and not node.another_try:
             node.verdict = Verdict.FAILED
             self._consider(node)
         else:
@@ -301,7 +303,7 @@ class Scheduler:
                 node.reason = f"after {after}"
                 self._found_pending(node, error.changes, took)
                 return
-        self._failed(node, in_words(error), state, now, took)
+        self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"))
 
     def returned(self, node: Node) -> None:
         """A call that had timed out has come back after all."""
@@ -322,14 +324,21 @@ class Scheduler:
             return -math.inf
         while self._timers:
             due, _, node = self._timers[0]
-            if node.dirty and not node.doing and node.due == due:
+            if _waits(due, node):
                 return due
             heapq.heappop(self._timers)
         return math.inf
 
     def quiet(self) -> bool:
-        """Nothing runs, can start, or waits for its time. What waits for a condition or for a failed one may wait long."""
-        return not self.running and (self.stopped is not None or self.next_due() == math.inf)
+        """Nothing runs, can start, or waits for its time.
+
+        What waits for a condition or for a failed one may wait for ever; so may what is noncompliant.
+        """
+        if self.running or self.stopped is not None:
+            return not self.running
+        if self.next_due() == -math.inf:
+            return False
+        return all(node.noncompliant or not _waits(due, node) for due, _, node in self._timers)
 
     def converged_once(self) -> bool:
         """Each resource has had its first outcome."""
@@ -394,6 +403,7 @@ class Scheduler:
 
     def _found_drift(self, node: Node, found: State, now: float) -> None:
         """To be applied, once what it stands on is confirmed, and its rate allows it."""
+        node.another_try = False
         wait = pace.repair_wait(node, self.settings, now) if node.outside else 0.0
         if wait:
             node.dirty, node.limited, node.due = True, True, now + wait
@@ -414,15 +424,20 @@ class Scheduler:
         self.teller.tell(node, "pending", state, took, reason=node.reason)
         self._release(node)
 
-    def _failed(self, node: Node, text: str, state: State, now: float, took: float) -> None:
-        resource = node.resource
+    def _failed(
+        self, node: Node, text: str, state: State, now: float, took: float, *, looked: bool = False
+    ) -> None:
+        """``looked``: only a check was made, so that what was heard meanwhile is no echo of our own doing."""
+        resource, heard = node.resource, node.dirty
         known = node.noncompliant and node.error == text
         node.verdict, node.failing, node.error = Verdict.FAILED, state, text
         node.attempts += 1
         most = self.settings.max_retries if resource.retry is None else resource.retry
         node.noncompliant = node.attempts > most
-        # News that came while the check ran asks for another look, however often it has failed.
-        if not (node.noncompliant or node.dirty or self.planning):
+        if self.planning:
+            node.dirty = False
+        elif (heard and not looked) or not (heard or node.noncompliant):
+            node.another_try = heard
             node.dirty, node.since, node.due = True, now, now + pace.retry_delay(node, self.settings)
         if resource.critical and self.teller.untold() and not self.planning:
             self._give_up(node)
@@ -446,6 +461,11 @@ class Scheduler:
         if node.told is None or node.told[:2] != ("skipped", reason):
             self.teller.tell(node, "skipped", reason=reason)
             self._skip_dependents(node)
+
+
+def _waits(due: float, node: Node) -> bool:
+    """Whether this is still what a node waits for; a timer that was overtaken stays in the heap."""
+    return node.dirty and not node.doing and node.due == due
 
 
 def _refresh_change(causes: Iterable[str]) -> Change:
