@@ -195,18 +195,22 @@ def _imports_from(folder: str):  # type: ignore[no-untyped-def]  # a nested call
     before = set(sys.modules)
     sys.path.insert(0, folder)
 
-    def own_modules() -> set[str]:
-        files = (getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before)
-        return {file for file in files if file and os.path.dirname(file).startswith(folder)}
+    def own() -> dict[str, str]:
+        """The new modules that are files of this folder; neither those of a virtual environment in it, nor converge."""
+        new = [name for name in set(sys.modules) - before if name.partition(".")[0] != "converge"]
+        files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in new}
+        return {
+            name: file
+            for name, file in files.items()
+            if file.startswith(os.path.join(folder, "")) and "site-packages" not in file
+        }
 
     try:
-        yield own_modules
+        yield lambda: set(own().values())
     finally:
         sys.path.remove(folder)
-        for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if name == "converge_blueprint" or (file and file.startswith(folder + os.sep) and "site-packages" not in file):
-                del sys.modules[name]
+        for name in [*own(), "converge_blueprint"]:
+            sys.modules.pop(name, None)
 
 
 @contextmanager

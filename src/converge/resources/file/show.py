@@ -8,6 +8,7 @@ from collections.abc import Callable
 from converge.resources.file.content import SMALL, Content, digest, size_of
 
 _SHORT = 1024
+_LINE = 80
 _MOST_LINES = 60
 HIDDEN = "(sensitive)"
 _CONTROL = frozenset(range(32)) - {9, 10, 12, 13} | {127}
@@ -41,10 +42,14 @@ def show_content(content: Content) -> str:
 
 
 def content_diff(path: str, old: Content, new: Content) -> Callable[[], str] | None:
-    """What makes the text of the difference; None where it would have to hold too much in memory."""
-    if size_of(old) > SMALL or size_of(new) > SMALL:
+    """What makes the text of the difference; None where both sides say all in a line, or are too large to hold."""
+    if size_of(old) > SMALL or size_of(new) > SMALL or (_is_a_line(old) and _is_a_line(new)):
         return None
     return lambda: _diff(path, old, new)
+
+
+def _is_a_line(content: Content) -> bool:
+    return isinstance(content, bytes) and len(content) <= _LINE and content.find(b"\n", 0, -1) < 0
 
 
 def _diff(path: str, old: Content, new: Content) -> str:
