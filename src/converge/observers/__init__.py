@@ -1,0 +1,30 @@
+"""Those who are told what happens: a person at a terminal, a script that reads JSON, the system's log."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, TextIO, TypeAlias
+
+from converge.engine.events import Observer
+
+Out: TypeAlias = Literal["terminal", "serial", "json"]
+
+
+def observer_for(out: Out, stream: TextIO, *, daemon: bool, verbose: bool) -> Observer:
+    """The observer that writes ``out`` to ``stream``; a terminal's only where the stream is one that can show it."""
+    if out == "json":
+        from converge.observers.jsonout import JsonLines, JsonObject
+
+        return JsonLines(stream) if daemon else JsonObject(stream)
+    if out == "terminal" and _shows_marks(stream):
+        from converge.observers.terminal import Terminal
+
+        return Terminal(stream, verbose=verbose)
+    from converge.observers.serial import Serial
+
+    return Serial(stream, verbose=verbose)
+
+
+def _shows_marks(stream: TextIO) -> bool:
+    utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    return utf8 and stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")

@@ -1,0 +1,40 @@
+"""Which outcomes are worth telling: at first all of them, later only what is new."""
+
+from __future__ import annotations
+
+from converge.engine.events import Outcome
+
+
+class News:
+    """Remembers what was last told of each resource that is not as it should be.
+
+    Once :meth:`only_news` was called, *ok* is told only of a resource that was not right before, and a failure, or
+    what is skipped or pending, only where it differs from what was told last. A change is always told.
+    """
+
+    def __init__(self) -> None:
+        self._only_news = False
+        self._wrong: dict[str, Outcome] = {}
+
+    def only_news(self) -> None:
+        """The first convergence has been told; from now on only news."""
+        self._only_news = True
+
+    def tells(self, outcome: Outcome) -> bool:
+        """Whether to tell this outcome."""
+        if outcome.status == "ok" and not self._wrong:
+            return not self._only_news
+        before = self._wrong.pop(outcome.id, None)
+        if outcome.status == "changed":
+            return True
+        if outcome.status == "ok":
+            return not self._only_news or before is not None
+        self._wrong[outcome.id] = outcome
+        return not (self._only_news and before is not None and _same(before, outcome))
+
+
+def _same(one: Outcome, other: Outcome) -> bool:
+    """Equal but for how long it took."""
+    return all(
+        getattr(one, name) == getattr(other, name) for name in ("status", "changes", "error", "reason", "noncompliant")
+    )

@@ -1,0 +1,248 @@
+"""Run one command: without a shell, its output bounded, and with an end to it and to all that it started."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from converge.process.conversation import Conversation, signal_group
+from converge.resources.base import NotYet, ResourceError
+
+if TYPE_CHECKING:
+    import pwd
+
+KEPT_OUTPUT = 64 * 1024
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_REAPED_WITHIN = 1.0
+"""Seconds within which a process that was ended is gone, unless it is stuck in the kernel."""
+
+# What the service manager tells the daemon is not meant for its children: one could report ready in its place.
+_OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+# What belongs to the session of the user who started us would lead another user astray.
+_SESSION = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "MAIL")
+
+
+class _Running:
+    """The commands that are running, so that all can be ended at once; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self.ends = 0
+        """How often all were ended."""
+
+    def add(self, child: subprocess.Popen[bytes], ends: int) -> None:
+        """``ends`` is from before the child was started: it too is ended where all were ended in the meantime."""
+        with self._lock:
+            self._children.add(child)
+            if ends != self.ends:
+                signal_group(child, signal.SIGKILL)
+
+    def discard(self, child: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._children.discard(child)
+
+    def end(self) -> None:
+        with self._lock:
+            self.ends += 1
+            for child in self._children:
+                signal_group(child, signal.SIGKILL)
+
+
+_running = _Running()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended. A negative ``returncode`` is the signal that ended it."""
+
+    returncode: int
+    output: str
+    timed_out: bool = False
+
+    def ending(self) -> str:
+        """For a person: ``exit status 3`` or ``signal SIGKILL``."""
+        if self.returncode >= 0:
+            return f"exit status {self.returncode}"
+        try:
+            return f"signal {signal.Signals(-self.returncode).name}"
+        except ValueError:  # a real-time signal has no name
+            return f"signal {-self.returncode}"
+
+
+class Prepared(NamedTuple):
+    """A command with all that it needs to start."""
+
+    argv: Sequence[str]
+    program: str
+    cwd: str | None
+    env: Mapping[str, str]
+    account: pwd.struct_passwd | None
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    user: str | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+    limit: int = KEPT_OUTPUT,
+) -> Result:
+    """Run ``argv`` in a session of its own and wait until it ends, or until ``timeout`` seconds have gone by.
+
+    ``env`` is added to our own environment. Its standard output and standard error come back as one text, in the
+    order written; of more than ``limit`` bytes the middle is left out. On timeout the whole process group is ended.
+    What a command leaves running in the background stays alive, and is not waited for. Safe to call from any thread.
+
+    Raises NotYet where the program, the folder or the user does not exist, PermissionError where we may not look for
+    them, and ResourceError where the command cannot be started for another reason.
+    """
+    ends = _running.ends
+    child = _start(prepare(argv, cwd=cwd, env=env, user=user), wants_input=stdin is not None)
+    conversation = Conversation(child, stdin, limit)
+    try:
+        _running.add(child, ends)
+        timed_out = conversation.until_end(timeout)
+    except BaseException:
+        signal_group(child, signal.SIGKILL)  # whatever interrupts us, nothing may go on running unseen
+        raise
+    finally:
+        _running.discard(child)
+        conversation.close()
+        returncode = _reap(child)
+    return Result(returncode, conversation.output(), timed_out)
+
+
+def prepare(
+    argv: Sequence[str], *, cwd: str | None = None, env: Mapping[str, str] | None = None, user: str | None = None
+) -> Prepared:
+    """Find all that a command needs, and raise what :func:`run` would raise where something is missing."""
+    account = find_user(user) if user is not None else None
+    full_env = environment(env, account)
+    if cwd is not None:
+        _require_folder(cwd)
+    return Prepared(argv, find_program(argv[0], cwd=cwd, env=full_env), cwd, full_env, account)
+
+
+def end_all() -> None:
+    """End every command that is running, each with its process group; for a stop that cannot wait any longer."""
+    _running.end()
+
+
+def environment(extra: Mapping[str, str] | None, account: pwd.struct_passwd | None = None) -> dict[str, str]:
+    """The environment that a command gets: ours, that of its user, and ``extra``, the later over the earlier."""
+    env = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
+    env.setdefault("PATH", DEFAULT_PATH)
+    if account is not None:
+        if account.pw_uid != os.geteuid():
+            for name in _SESSION:
+                env.pop(name, None)
+        env |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
+        env["SHELL"] = account.pw_shell or "/bin/sh"
+    return env | dict(extra or {})
+
+
+def find_user(name: str) -> pwd.struct_passwd:
+    """The account of this name. Raises NotYet where there is none."""
+    import pwd
+
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise NotYet(f"user {name} does not exist", needs=f"user:{name}") from None
+
+
+def find_program(name: str, *, cwd: str | None, env: Mapping[str, str]) -> str:
+    """The full path of a program, found as a shell in ``cwd`` would find it.
+
+    Raises NotYet where it does not exist, ResourceError where it is there and cannot be run, and PermissionError where
+    only others can run it, or it lies where we may not look.
+    """
+    if "/" not in name:
+        found = shutil.which(name, path=env.get("PATH", DEFAULT_PATH))
+        if found is None:
+            raise NotYet(f"program {name} is not in PATH", needs=f"program:{name}")
+        return found
+    path = os.path.join(os.getcwd(), cwd or "", name)
+    mode = _stat(path, f"program {path}").st_mode
+    if stat.S_ISDIR(mode):
+        raise ResourceError(f"{path} is a directory, not a program")
+    if not mode & 0o111:
+        raise ResourceError(f"{path} is not executable")
+    if not os.access(path, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return path
+
+
+def _require_folder(path: str) -> None:
+    if not stat.S_ISDIR(_stat(path, f"directory {path}").st_mode):
+        raise ResourceError(f"{path} is not a directory")
+
+
+def _stat(path: str, what: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotYet(f"{what} does not exist", needs=f"file:{os.path.normpath(path)}") from None
+
+
+def _start(command: Prepared, *, wants_input: bool) -> subprocess.Popen[bytes]:
+    uid: int | None = None
+    gid: int | None = None
+    groups: list[int] | None = None
+    account = command.account
+    if account is not None and account.pw_uid != os.geteuid():
+        if os.geteuid() != 0:
+            raise ResourceError(f"only root can run a command as user {account.pw_name}")
+        uid, gid = account.pw_uid, account.pw_gid
+        groups = os.getgrouplist(account.pw_name, gid)
+    try:
+        return subprocess.Popen(
+            [*command.argv],
+            executable=command.program,
+            stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            cwd=command.cwd,
+            env=command.env,
+            user=uid,
+            group=gid,
+            extra_groups=groups,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ResourceError(_why_not_started(command, error)) from error
+
+
+def _why_not_started(command: Prepared, error: OSError) -> str:
+    if command.cwd is not None and error.filename == command.cwd:
+        return f"directory {command.cwd} cannot be entered: {error.strerror}"
+    match error.errno:
+        case errno.ENOEXEC:
+            why = "it is not a program and has no #! line"
+        case errno.ENOENT:  # the program itself was found just now
+            why = "what its #! line names does not exist"
+        case errno.E2BIG:
+            why = "its arguments and environment are too long"
+        case _:
+            why = error.strerror or str(error)
+    return f"{command.program} cannot be run: {why}"
+
+
+def _reap(child: subprocess.Popen[bytes]) -> int:
+    try:
+        return child.wait(_REAPED_WITHIN)
+    except subprocess.TimeoutExpired:  # stuck in the kernel: there even SIGKILL has to wait, but we need not
+        return -signal.SIGKILL
