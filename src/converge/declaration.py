@@ -15,7 +15,7 @@ from converge.platform import Platform, this_platform
 from converge.resources.base import Location, Resource
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File, Symlink
-from converge.resources.typecheck import describe, wrong_types
+from converge.resources.typecheck import describe, plainly_fit, wrong_types
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Resource)
@@ -142,7 +142,8 @@ class Run:
     def _declare(self, kind: type[R], *args: Any, **kwargs: Any) -> R:  # Any: __get__ gives callers the true signature
         frame = sys._getframe(1)
         where = Location(frame.f_code.co_filename, frame.f_lineno)
-        mistakes = list(wrong_types(kind, args, kwargs))
+        # Nearly all declarations are right, and there may be many: looked at closely is only what is not plain.
+        mistakes = [] if plainly_fit(kind, args, kwargs) else list(wrong_types(kind, args, kwargs))
         if not mistakes:
             resource = kind(*args, **_by_id(kwargs))
             object.__setattr__(resource, "where", where)

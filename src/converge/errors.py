@@ -11,6 +11,9 @@ from converge.resources.base import Location
 class ConvergeError(Exception):
     """Something that a person can put right. The text is for them."""
 
+    files: frozenset[str] = frozenset()
+    """Where a blueprint could not be loaded: the files that may mend it when they change."""
+
 
 class Mistake(NamedTuple):
     """One thing that is wrong with a blueprint."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from converge.declaration import Blueprint, BlueprintFunction, Run, registry
-from converge.errors import BlueprintNotFound, Mistake, Mistakes, nearest
+from converge.errors import BlueprintNotFound, ConvergeError, Mistake, Mistakes, nearest
 from converge.graph.graph import Graph, build_graph
 from converge.resources.base import Location
 
@@ -81,9 +81,22 @@ def _load_file(wanted: str, resource_timeout: float) -> Loaded:
             name, function = _choose(module, path, function_name)
             graph = _run(name, function, {path}, resource_timeout)
             return Loaded(name, graph, frozenset({path, *own_modules()}))
+        except ConvergeError as error:
+            error.files = frozenset({path, *own_modules(), *_blamed(error, os.path.dirname(path))})
+            raise
         finally:
             # The file's own registrations go with it: it may be loaded again, changed.
             registry.restore(registered)
+
+
+def _blamed(error: BaseException | None, folder: str) -> Iterator[str]:
+    """The files that an error is about, those among them that are missing yet."""
+    while error is not None:
+        if isinstance(error, Mistakes):
+            yield from (mistake.where.file for mistake in error.mistakes if os.path.isabs(mistake.where.file))
+        elif isinstance(error, ModuleNotFoundError) and error.name:
+            yield os.path.join(folder, *error.name.split(".")) + ".py"
+        error = error.__cause__
 
 
 def _split(wanted: str) -> tuple[str, str]:

@@ -330,6 +330,8 @@ class Loop:
             graph = reloader.load()
         except ConvergeError as error:
             self._report("error", f"the blueprint is broken, so the one before stays in force:\n{error}")
+            if self._sources is not None:
+                self._sources.watch(reloader.key, reloader.triggers())
             return
         self._graph = graph
         self._watch_all()

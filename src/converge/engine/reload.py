@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Sequence
 
+from converge.errors import ConvergeError
 from converge.graph.graph import Graph
 from converge.loading import Loaded, load
 from converge.resources.base import PathChanged, Trigger
@@ -37,7 +38,12 @@ class Reloader:
 
     def load(self) -> Graph:
         """Raises ConvergeError where the blueprint is broken now."""
-        loaded = load(self._wanted, resource_timeout=self._resource_timeout)
+        try:
+            loaded = load(self._wanted, resource_timeout=self._resource_timeout)
+        except ConvergeError as error:
+            # What is in force was made of these; the broken one may be mended in others.
+            self._files |= error.files
+            raise
         self._files = loaded.files
         # The former blueprint is a web of cycles; without this, memory would wait for the collector's mood.
         gc.collect()

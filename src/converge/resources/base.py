@@ -166,6 +166,8 @@ class Resource:
 
     def common_mistakes(self) -> Iterator[str]:
         """Whatever is wrong with the options that every kind takes."""
+        if self.retry is self.limit is self.timeout is None:
+            return
         if self.retry is not None and self.retry < 0:
             yield f"retry must be 0 or more, not {self.retry}"
         if self.limit is not None and not 0 < self.limit < math.inf:

@@ -24,6 +24,8 @@ class Option(typing.NamedTuple):
 
     check: Check
     shown: str
+    plain: frozenset[type]
+    """Types whose values are right without a closer look."""
 
 
 class Described(typing.NamedTuple):
@@ -41,7 +43,7 @@ def describe(kind: type[Resource]) -> Described:
         hints = typing.get_type_hints(kind, localns={"Condition": Condition, "Resource": Resource})
         fields = sorted((field for field in dataclasses.fields(kind) if field.init), key=lambda field: bool(field.kw_only))
         known = _described[kind] = Described(
-            {field.name: Option(_check_for(hints[field.name]), _show(hints[field.name])) for field in fields},
+            {field.name: _option(hints[field.name]) for field in fields},
             tuple(field.name for field in fields if not field.kw_only),
             tuple(field.name for field in fields if _has_no_default(field)),
         )
@@ -49,6 +51,35 @@ def describe(kind: type[Resource]) -> Described:
 
 
 _described: dict[type[Resource], Described] = {}
+
+
+def _option(hint: object) -> Option:
+    return Option(_check_for(hint), _show(hint), frozenset(_plain_types(hint)))
+
+
+def _plain_types(hint: object) -> Iterator[type]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for arg in typing.get_args(hint):
+            yield from _plain_types(arg)
+    elif hint is float:
+        yield from (int, float)
+    elif hint in (str, bytes, int, bool, type(None)):
+        yield hint
+
+
+def plainly_fit(kind: type[Resource], args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+    """Whether all that was passed is right beyond doubt. False only means that :func:`wrong_types` has to look."""
+    options, positional, required = describe(kind)
+    if not len(required) <= len(args) <= len(positional):
+        return False
+    for name, value in kwargs.items():
+        option = options.get(name)
+        if option is None or type(value) not in option.plain:
+            return False
+    return all(
+        type(value) in options[name].plain and name not in kwargs
+        for name, value in zip(positional, args, strict=False)
+    )
 
 
 def _has_no_default(field: dataclasses.Field[object]) -> bool:

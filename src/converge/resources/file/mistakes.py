@@ -32,6 +32,23 @@ def mode_mistakes(mode: object) -> Iterator[str]:
         yield f"mode={mode} is out of range; a mode lies between 0 and 0o7777"
 
 
+def plainly_right(file: File) -> bool:
+    """Whether a file is of the commonest sort, whose few options are right. False means that a closer look is due."""
+    path, mode, content = file.at, file.mode, file.content
+    return (
+        isinstance(content, str)
+        and content.isascii()
+        and path.isascii()
+        and path[:1] == "/" != path
+        and ".." not in path
+        and "\0" not in path
+        and (mode is None or (0 <= mode <= 0o7777 and mode not in _DECIMAL))
+        and file.state == "present"
+        and file.owner is file.group is file.source is file.template is file.validate is None
+        and not (file.append or file.vars or file.line or file.block)
+    )
+
+
 def file_mistakes(file: File) -> Iterator[str]:
     """Whatever is wrong with a file beyond its path and owner."""
     if file.at == "/":

@@ -85,8 +85,10 @@ class File(Entry):
         )
 
     def mistakes(self) -> Iterator[str]:
-        from converge.resources.file.mistakes import file_mistakes
+        from converge.resources.file.mistakes import file_mistakes, plainly_right
 
+        if plainly_right(self):
+            return
         yield from Entry.mistakes(self)
         yield from file_mistakes(self)
 
