@@ -6,7 +6,7 @@ import math
 import re
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 
 def parse_duration(value: float | str) -> float:
@@ -14,7 +14,7 @@ def parse_duration(value: float | str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"a duration is a number of seconds or text such as 30s, not {value!r}")
     if isinstance(value, int | float):
-        return _positive(float(value), value)
+        return _positive(_as_float(value), value)
     text = value.strip()
     if text == "0":
         return 0.0
@@ -22,6 +22,13 @@ def parse_duration(value: float | str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{value!r} is not a duration; write it as 500ms, 30s, 5m or 1h")
     return _positive(sum(float(number) * _UNITS[unit] for number, unit in parts), value)
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _positive(seconds: float, value: float | str) -> float:

@@ -13,6 +13,7 @@ import signal
 from collections import Counter
 from collections.abc import Sequence
 
+from converge import process
 from converge.engine.dispatch import Dispatcher
 from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Severity, Status, Summary, Watching
 from converge.engine.job import Result
@@ -304,6 +305,8 @@ class Loop:
         self._turn_soon()
 
     def _close(self) -> None:
+        # What runs on although it was told to end, or ran out of its time, must not outlive us unattended.
+        process.end_all()
         self._dispatcher.close()
         if self._sources is not None:
             self._sources.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converge.resources.base import ResourceError, State
+from converge.resources.base import Change, ResourceError, State
 
 
 def in_words(error: Exception) -> str:
@@ -17,5 +17,10 @@ def in_words(error: Exception) -> str:
 
 def still_differs(left: State) -> str:
     """What the check after an apply found."""
-    found = "; ".join(f"{change.property} is {change.from_}, not {change.to}" for change in left)
-    return f"did not converge: {found}"
+    return "did not converge: " + "; ".join(map(_still, left))
+
+
+def _still(change: Change) -> str:
+    if change.action == "run":
+        return "the command ran, but its guard still does not hold"
+    return f"{change.property} is {change.from_ or 'missing'}, not {change.to or 'absent'}"

@@ -138,7 +138,9 @@ class Words:
         before, after = self._value(change.from_), self._value(change.to)
         name = self.clean(change.property)
         arrow = self._look.arrow
-        if change.action == "unknown":
+        if change.diff is not None and "\n" in f"{change.from_}{change.to}":
+            said = f"{name}:"  # the lines themselves follow
+        elif change.action == "unknown":
             said = f"{name}: unknown {arrow} {after}" if after else f"{name}: unknown"
         elif before is not None and after is not None:
             said = f"{name}: {before} {arrow} {after}"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KEPT_OUTPUT = 64 * 1024
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+# With vfork our whole process stands still until the child has loaded its program, for ever on a dead network mount.
+subprocess._USE_VFORK = False  # type: ignore[misc]  # documented as a switch, though final in the stubs
+
 _REAPED_WITHIN = 1.0
 """Seconds within which a process that was ended is gone, unless it is stuck in the kernel."""
 
