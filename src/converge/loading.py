@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import linecache
 import os
 import sys
@@ -50,7 +49,9 @@ def _find_registered(name: str) -> Blueprint:
     load_entry_points(name)
     found = registry.get(name)
     if found is None:
-        names = {*registry.names(), *(point.name for point in importlib.metadata.entry_points(group=ENTRY_POINTS))}
+        from importlib.metadata import entry_points
+
+        names = {*registry.names(), *(point.name for point in entry_points(group=ENTRY_POINTS))}
         hint = nearest(name, names)
         raise BlueprintNotFound(
             f"no blueprint is called {name!r}{hint}; 'converge list' shows those there are, and a file is named by its "
@@ -61,8 +62,10 @@ def _find_registered(name: str) -> Blueprint:
 
 def load_entry_points(name: str | None = None) -> list[tuple[str, Exception]]:
     """Import installed packages' blueprints, or the one called ``name``; returns those that failed to import."""
+    from importlib.metadata import entry_points
+
     failed: list[tuple[str, Exception]] = []
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for point in entry_points(group=ENTRY_POINTS):
         if name is not None and point.name != name:
             continue
         try:
