@@ -193,7 +193,7 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
         where = _owners_line(error, own)
-        raise Mistakes([Mistake(where, None, f"{type(error).__name__}: {error}")]) from error
+        raise Mistakes([Mistake(where, None, f"{type(error).__name__}: {error}".removesuffix(": "))]) from error
 
 
 def _owners_line(error: BaseException, own: set[str]) -> Location:

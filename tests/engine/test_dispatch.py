@@ -126,7 +126,7 @@ def test_a_slow_batch_is_shared_out_and_nothing_comes_twice() -> None:
     asyncio.run(scene())
 
 
-def test_more_hung_checks_than_threads_are_timed_out_and_the_rest_goes_on(monkeypatch: object) -> None:
+def test_more_hung_checks_than_threads_are_timed_out_and_the_rest_goes_on() -> None:
     async def scene() -> None:
         harness = Harness(parallel=2, resource_timeout=0.05)
         names = [f"r{place}" for place in range(20)]
@@ -150,6 +150,25 @@ def test_more_hung_checks_than_threads_are_timed_out_and_the_rest_goes_on(monkey
         asyncio.run(scene())
     finally:
         dispatch._GRACE = grace  # type: ignore[misc]
+
+
+def test_many_hung_checks_do_not_use_up_the_threads() -> None:
+    async def scene() -> None:
+        harness = Harness(parallel=2)
+        names = [f"r{place}" for place in range(20)]
+        harness.dispatcher.start(tasks(*(f"hangs{place}" for place in range(5)), *names))
+        await harness.until(20)
+        assert sorted(harness.names()) == sorted(names)
+        assert harness.timed_out == [], "long before their own time is up"
+        Together.hang.set()
+        await harness.until(25)
+        harness.dispatcher.close()
+
+    stuck, dispatch._STUCK = dispatch._STUCK, 0.05  # type: ignore[misc]  # sooner only makes the test short
+    try:
+        asyncio.run(scene())
+    finally:
+        dispatch._STUCK = stuck  # type: ignore[misc]
 
 
 def test_an_error_of_one_apply_is_its_own_and_a_burst_is_reported_for_all_that_are_left() -> None:

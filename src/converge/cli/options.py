@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, cast
 
 from converge import exit_codes
 from converge.duration import parse_duration
@@ -34,6 +34,11 @@ class Arguments(argparse.Namespace):
 
 
 class _Parser(argparse.ArgumentParser):
+    """Takes no option by a part of its name: one that is added later would change what that means."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: whatever argparse takes
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
     def error(self, message: str) -> NoReturn:
         """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""
         self.exit(exit_codes.ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")

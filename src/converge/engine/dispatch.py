@@ -16,6 +16,9 @@ _SLOW = 32
 """Checks in a tick below which a job waits for a disk rather than computes; then more threads help."""
 _APPLY_CHUNK = 64
 """Applies in one job: their folder is made durable once, but nobody waits for more than this."""
+_STUCK = 1.0
+"""Seconds without progress after which a job's thread is not counted any more, so that others get one in its place."""
+_MOST_STUCK = 256
 _GRACE = 5.0
 """A kind that keeps its own time limit (a process) gets so many seconds to end and say so."""
 
@@ -37,6 +40,8 @@ class Dispatcher:
         self._workers = Workers(settings.parallel)
         self._loop = asyncio.get_running_loop()
         self._jobs: dict[Job, int] = {}
+        """With the position of each at the last tick."""
+        self._stuck: set[Job] = set()
         self._ticker: asyncio.TimerHandle | None = None
 
     def start(self, tasks: Iterable[Task]) -> None:
@@ -68,9 +73,9 @@ class Dispatcher:
             return
 
     def _arrived(self, job: Job, last: bool) -> None:
+        self._count_again(job)
         if job.given_up:
             if last:
-                self._workers.got_back_one()
                 for task in job.given_up:
                     self._returned(task)
             return
@@ -87,6 +92,7 @@ class Dispatcher:
             if job.verb == "check":
                 self._help(job, job.position - before)
             if results := job.take_results():
+                self._count_again(job)
                 self._done(results)
             self._jobs[job] = job.position
             self._watch_time(job, now)
@@ -105,19 +111,28 @@ class Dispatcher:
             self._submit(rest)
 
     def _watch_time(self, job: Job, now: float) -> None:
-        if now - job.progress_at <= _GRACE or job.position >= job.end:
+        still = now - job.progress_at
+        if still > _STUCK and job not in self._stuck and len(self._stuck) < _MOST_STUCK:
+            self._stuck.add(job)
+            self._workers.give_up_one()
+        if still <= _GRACE or job.position >= job.end:
             return
         running = job.tasks[job.position : job.position + 1 if job.verb == "check" else job.end]
         limit = max(_time_limit(task, self._settings) for task in running)
-        if now - job.progress_at <= limit + _GRACE:
+        if still <= limit + _GRACE:
             return
         job.given_up = running
         del self._jobs[job]
-        self._workers.give_up_one()
         if rest := job.cut(job.position + len(running)):
             self._submit(rest)
         for task in running:
             self._timed_out(task, limit)
+
+    def _count_again(self, job: Job) -> None:
+        """A job that was stuck goes on, or has ended."""
+        if job in self._stuck:
+            self._stuck.discard(job)
+            self._workers.got_back_one()
 
 
 def _time_limit(task: Task, settings: Settings) -> float:
