@@ -112,9 +112,8 @@ class Dispatcher:
 
     def _watch_time(self, job: Job, now: float) -> None:
         still = now - job.progress_at
-        if still > _STUCK and job not in self._stuck and len(self._stuck) < _MOST_STUCK:
-            self._stuck.add(job)
-            self._workers.give_up_one()
+        if still > _STUCK and len(self._stuck) < _MOST_STUCK:
+            self._count_out(job)
         if still <= _GRACE or job.position >= job.end:
             return
         running = job.tasks[job.position : job.position + 1 if job.verb == "check" else job.end]
@@ -123,10 +122,16 @@ class Dispatcher:
             return
         job.given_up = running
         del self._jobs[job]
+        self._count_out(job)
         if rest := job.cut(job.position + len(running)):
             self._submit(rest)
         for task in running:
             self._timed_out(task, limit)
+
+    def _count_out(self, job: Job) -> None:
+        if job not in self._stuck:
+            self._stuck.add(job)
+            self._workers.give_up_one()
 
     def _count_again(self, job: Job) -> None:
         """A job that was stuck goes on, or has ended."""
