@@ -72,9 +72,7 @@ def test_include_declares_what_another_declares_once(tmp_path: Path) -> None:
 
 
 def test_blueprints_that_include_each_other_are_told_the_circle(tmp_path: Path) -> None:
-    path = write(
-        tmp_path, '    r.include("two")\n@blueprint("two")\ndef two(r: Run) -> None:\n    r.include("site")\n'
-    )
+    path = write(tmp_path, '    r.include("two")\n@blueprint("two")\ndef two(r: Run) -> None:\n    r.include("site")\n')
     assert mistakes(f"{path}:site") == [f"{path}:7: blueprints include each other in a circle: site → two → site"]
 
 

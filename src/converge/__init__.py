@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from converge.declaration import Run, blueprint
     from converge.conditions import Condition, file_exists
+    from converge.declaration import Run, blueprint
     from converge.resources.file import Block, Line
     from converge.sharding import shard_bucket
 

@@ -156,7 +156,7 @@ def _choose(module: types.ModuleType, path: str, function_name: str) -> tuple[st
         ((name, found),) = own.items()
         return name, found.function
     if not own:
-        raise BlueprintNotFound(f"{path} declares no blueprint; put @blueprint(\"name\") above its function")
+        raise BlueprintNotFound(f'{path} declares no blueprint; put @blueprint("name") above its function')
     raise BlueprintNotFound(f"{path} declares several blueprints; choose one: " + ", ".join(f"{path}:{n}" for n in own))
 
 
@@ -193,7 +193,14 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
         where = _owners_line(error, own)
-        raise Mistakes([Mistake(where, None, f"{type(error).__name__}: {error}".removesuffix(": "))]) from error
+        raise Mistakes([Mistake(where, None, _in_words(error))]) from error
+
+
+def _in_words(error: BaseException) -> str:
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, AttributeError) and isinstance(error.obj, Run):
+        text += nearest(error.name or "", [name for name in dir(error.obj) if not name.startswith("_")])
+    return text
 
 
 def _owners_line(error: BaseException, own: set[str]) -> Location:

@@ -42,6 +42,7 @@ def this_platform() -> Platform:
 
 
 def this_os() -> Os:
+    """The operating system that this program runs on."""
     if sys.platform == "darwin":
         return "darwin"
     return "windows" if sys.platform == "win32" else "linux"

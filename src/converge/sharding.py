@@ -22,7 +22,11 @@ _PLACEHOLDERS = frozenset(
 )
 """What firmware says where nobody wrote a serial; many machines would share one bucket."""
 
-_DMI_SERIALS = ("/sys/class/dmi/id/product_serial", "/sys/class/dmi/id/chassis_serial", "/sys/class/dmi/id/board_serial")
+_DMI_SERIALS = (
+    "/sys/class/dmi/id/product_serial",
+    "/sys/class/dmi/id/chassis_serial",
+    "/sys/class/dmi/id/board_serial",
+)
 
 
 def shard_bucket(serial: str) -> int:

@@ -23,7 +23,10 @@ class Bench:
     def __init__(self, *resources: Resource, planning: bool = False, **numbers: float) -> None:
         self.now = 100.0
         self.scheduler = Scheduler(
-            build_graph(resources), Settings(**numbers), now=self.now, planning=planning  # type: ignore[arg-type]  # numbers by name
+            build_graph(resources),
+            Settings(**numbers),
+            now=self.now,
+            planning=planning,  # type: ignore[arg-type]  # numbers by name
         )
         self.started: list[tuple[str, str]] = []
 
@@ -108,7 +111,10 @@ def test_a_critical_failure_stops_the_first_convergence() -> None:
 
 def test_after_a_change_only_direct_dependents_are_looked_at_again() -> None:
     bench = settled(
-        Pretended("a"), Pretended("b", depends_on="pretended:a"), Pretended("c", depends_on="pretended:b"), Pretended("d")
+        Pretended("a"),
+        Pretended("b", depends_on="pretended:a"),
+        Pretended("c", depends_on="pretended:b"),
+        Pretended("d"),
     )
     bench.scheduler.mark("pretended:a", bench.now)
     bench.checked(only(bench.take()), WRONG)
@@ -122,9 +128,7 @@ def test_after_a_change_only_direct_dependents_are_looked_at_again() -> None:
 
 
 def test_before_an_apply_what_it_stands_on_is_looked_at_again_from_the_top() -> None:
-    bench = settled(
-        Pretended("a"), Pretended("b", depends_on="pretended:a"), Pretended("c", depends_on="pretended:b")
-    )
+    bench = settled(Pretended("a"), Pretended("b", depends_on="pretended:a"), Pretended("c", depends_on="pretended:b"))
     bench.scheduler.mark("pretended:c", bench.now)
     bench.checked(only(bench.take()), WRONG)
     order = []

@@ -57,7 +57,9 @@ def test_what_is_taken_away_goes_in_the_reverse_order() -> None:
 
 
 def test_an_automatic_edge_that_would_close_a_cycle_is_left_out_with_a_warning() -> None:
-    graph = build_graph([Directory("/srv", depends_on="file:/srv/f"), File("/srv/f", content=""), File("/srv/g", content="")])
+    graph = build_graph(
+        [Directory("/srv", depends_on="file:/srv/f"), File("/srv/f", content=""), File("/srv/g", content="")]
+    )
     assert edges(graph) == {
         ("file:/srv/f", "file:/srv", "depends_on"),
         ("file:/srv", "file:/srv/g", "parent directory"),
@@ -80,7 +82,9 @@ def test_every_unknown_dependency_is_named_with_what_may_have_been_meant() -> No
     with pytest.raises(Mistakes) as raised:
         build_graph([Pretended("nginx"), Pretended("x", depends_on=["pretended:ngnix", "pretended:zzz"])])
     assert len(raised.value.mistakes) == 2
-    assert "depends_on names pretended:ngnix, which is not declared (did you mean pretended:nginx?)" in str(raised.value)
+    assert "depends_on names pretended:ngnix, which is not declared (did you mean pretended:nginx?)" in str(
+        raised.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,9 @@ def test_two_truths_are_an_error(above: Resource, why: str) -> None:
 @given(st.integers(1, 40), st.data())
 def test_the_order_holds_every_edge(size: int, data: st.DataObject) -> None:
     resources = [
-        Pretended(f"r{place}", depends_on=[f"pretended:r{dep}" for dep in data.draw(st.sets(st.integers(0, place - 1)))])
+        Pretended(
+            f"r{place}", depends_on=[f"pretended:r{dep}" for dep in data.draw(st.sets(st.integers(0, place - 1)))]
+        )
         if place
         else Pretended("r0")
         for place in range(size)

@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: object, code: int, prefix: str = "converge: ") -> int:
-    text = str(error).encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(sys.stderr.encoding or "utf-8")
-    print(f"{prefix}{text}", file=sys.stderr)
+    encoding = sys.stderr.encoding or "utf-8"
+    text = "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in str(error))
+    print(f"{prefix}{text.encode(encoding, 'backslashreplace').decode(encoding)}", file=sys.stderr)
     return code

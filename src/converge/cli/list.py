@@ -17,11 +17,13 @@ HELP = "the blueprints and resource kinds that are available here"
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("-b", "--blueprints", action="store_true", help="only the blueprints")
     parser.add_argument("-e", "--extensions", action="store_true", help="only the resource kinds")
 
 
 def run(arguments: Arguments) -> int:
+    """Do it; returns the exit code."""
     everything = arguments.blueprints == arguments.extensions
     found: dict[str, dict[str, str]] = {}
     if everything or arguments.blueprints:

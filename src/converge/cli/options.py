@@ -36,8 +36,8 @@ class Arguments(argparse.Namespace):
 class _Parser(argparse.ArgumentParser):
     """Takes no option by a part of its name: one that is added later would change what that means."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: whatever argparse takes
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+    def __init__(self, **options: Any) -> None:  # Any: whatever argparse takes
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""

@@ -16,10 +16,12 @@ HELP = "show what differs from a blueprint; changes nothing"
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
 
 
 def run(arguments: Arguments) -> int:
+    """Do it; returns the exit code."""
     from converge.cli.options import settings_from
     from converge.cli.running import exit_code, gc_paused
     from converge.engine.ledger import read_ledger

@@ -21,6 +21,7 @@ HELP = "put right what differs from a blueprint, then watch and keep it so"
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     from converge.cli.options import duration, whole_number
 
     parser.add_argument("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
@@ -31,6 +32,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: Arguments) -> int:
+    """Do it; returns the exit code."""
     from converge.cli.options import settings_from
     from converge.cli.running import exit_code
     from converge.engine.ledger import open_ledger
@@ -44,7 +46,7 @@ def run(arguments: Arguments) -> int:
     loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
     _refuse_without_root(loaded)
     with hold(loaded.name, arguments.blueprint):
-        observers = _observers(arguments, loaded.name)
+        observers = _observers(arguments)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), observers, ledger=open_ledger(loaded.name))
         reloader = Reloader(arguments.blueprint, loaded, arguments.resource_timeout)
         # What is there now stays as long as the daemon does; the collector need not look at it again.
@@ -62,7 +64,7 @@ def run(arguments: Arguments) -> int:
     return exit_code(summary, arguments)
 
 
-def _observers(arguments: Arguments, name: str) -> list[Observer]:
+def _observers(arguments: Arguments) -> list[Observer]:
     from converge.observers import observer_for
     from converge.observers.journal import Journal
 

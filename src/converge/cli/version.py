@@ -21,6 +21,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: Arguments) -> int:
+    """Do it; returns the exit code."""
     from converge.platform import this_platform
 
     machine = this_platform()
@@ -32,5 +33,7 @@ def run(arguments: Arguments) -> int:
                           "arch": machine.arch}))  # fmt: skip
     else:
         system = f"{machine.os} {machine.distro}".rstrip()
-        print(f"converge {__version__} (Python {python} at {os.path.realpath(sys.executable)}; {system} {machine.arch})")
+        print(
+            f"converge {__version__} (Python {python} at {os.path.realpath(sys.executable)}; {system} {machine.arch})"
+        )
     return exit_codes.OK

@@ -159,7 +159,7 @@ def _groups(tasks: Iterable[Task]) -> Iterable[list[Task]]:
 
 def _group_key(task: Task) -> Hashable:
     resource = task.node.resource
-    if task.verb == "check" or task.verb == "apply":
+    if task.verb in ("check", "apply"):
         together = resource.group_key(task.verb) if resource.auto_group else None
         if together is not None:
             return (task.verb, type(resource), together)

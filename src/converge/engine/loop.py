@@ -1,7 +1,7 @@
 """The loop: drives the scheduler with real time, real threads and real news, on asyncio.
 
-One turn takes what may start, hands it to threads, and passes on what happened. Turns are asked for by whatever may have
-changed the answer: a result, news from a source, a timer. Between them nothing runs.
+One turn takes what may start, hands it to threads, and passes on what happened. Turns are asked for by whatever may
+have changed the answer: a result, news from a source, a timer. Between them nothing runs.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.engine.watching import Watching as Sources
 from converge.errors import ConvergeError
-from converge.sources.wake import WakeSource
 from converge.graph.graph import Graph
 from converge.resources.base import ResourceError
+from converge.sources.wake import WakeSource
 
 _CONDITION = "condition of "
 """Marks the keys under which conditions are watched."""
@@ -136,8 +136,10 @@ class Loop:
             return not self._dispatcher.applying() and (self.interrupted or not scheduler.running)
         if self._planning:
             return scheduler.quiet()
-        return bool(self._settings.timeout) and scheduler.quiet() and (
-            now >= scheduler.last_change + self._settings.timeout
+        return (
+            bool(self._settings.timeout)
+            and scheduler.quiet()
+            and (now >= scheduler.last_change + self._settings.timeout)
         )
 
     def _first_done(self) -> None:
@@ -250,7 +252,7 @@ class Loop:
         self._flush()
         return summary
 
-    def _broke(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    def _broke(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A fault of our own: better to end, and be started anew, than to seem alive and keep nothing right."""
         error = context.get("exception")
         self._fail(error if isinstance(error, Exception) else RuntimeError(str(context.get("message"))))
@@ -272,7 +274,7 @@ class Loop:
                 wanted[_CONDITION + resource.id] = resource.condition.triggers()
         if self._reloader is not None:
             wanted[self._reloader.key] = self._reloader.triggers()
-        for key in sources.keys():
+        for key in sources.watched():
             if key not in wanted:
                 sources.watch(key, ())
         for key, triggers in wanted.items():

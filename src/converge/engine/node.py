@@ -10,7 +10,6 @@ from converge.conditions import Condition
 from converge.engine.events import Status
 from converge.resources.base import IN_SYNC, Resource, State
 
-
 TaskVerb: TypeAlias = Literal["gate", "check", "apply", "refresh"]
 
 

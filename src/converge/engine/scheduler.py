@@ -1,8 +1,8 @@
 """The scheduler: keeps a set of dirty resources empty. Pure bookkeeping, with no clock, thread or file of its own.
 
-Whoever drives it (the loop, or a simulator with virtual time) calls :meth:`Scheduler.take` for tasks that may start now,
-does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`, :meth:`gated` or :meth:`failed`. News
-from outside comes in by :meth:`mark`. What became of resources goes out through ``teller``.
+Whoever drives it (the loop, or a simulator with virtual time) calls :meth:`Scheduler.take` for tasks that may start
+now, does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`, :meth:`gated` or :meth:`failed`.
+News from outside comes in by :meth:`mark`. What became of resources goes out through ``teller``.
 
 First convergence, drift, retry, refresh and conditions are one mechanism: each only marks resources dirty. A dirty
 resource stays dirty until a check that began after the mark found it right.
@@ -26,6 +26,7 @@ from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
 from converge.graph.graph import REFRESH, Graph
 from converge.resources.base import IN_SYNC, Change, NotYet, Resource, ResourceError, State
+
 
 class Task(NamedTuple):
     """Something to be done now for one resource, off the loop."""
@@ -287,7 +288,9 @@ class Scheduler:
             self._skip(node, f"waits until {node.gate} holds")
         self._consider(node)
 
-    def failed(self, node: Node, error: Exception, state: State, *, now: float, took: float, hung: bool = False) -> None:
+    def failed(
+        self, node: Node, error: Exception, state: State, *, now: float, took: float, hung: bool = False
+    ) -> None:
         """A task raised, or took too long (``hung``: it has still not come back)."""
         doing = node.doing
         if not self._accept(node):
@@ -424,9 +427,7 @@ class Scheduler:
         self.teller.tell(node, "pending", state, took, reason=node.reason)
         self._release(node)
 
-    def _failed(
-        self, node: Node, text: str, state: State, now: float, took: float, *, looked: bool = False
-    ) -> None:
+    def _failed(self, node: Node, text: str, state: State, now: float, took: float, *, looked: bool = False) -> None:
         """``looked``: only a check was made, so that what was heard meanwhile is no echo of our own doing."""
         resource, heard = node.resource, node.dirty
         known = node.noncompliant and node.error == text

@@ -64,7 +64,7 @@ class Watching:
             if mine or any(isinstance(trigger, trigger_type) for trigger in before):
                 kept.watch(key, mine)
 
-    def keys(self) -> list[str]:
+    def watched(self) -> list[str]:
         return list(self._wanted)
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Who must be right before whom."""

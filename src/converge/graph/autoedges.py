@@ -39,9 +39,7 @@ def automatic_edges(
                 continue
             if absent[after] and absent[before]:
                 yield after, before, f"removed before its {rule}"
-            elif not absent[after]:
-                yield before, after, rule
-            elif isinstance(need, Inside):
+            elif not absent[after] or isinstance(need, Inside):
                 yield before, after, rule
 
 
@@ -62,5 +60,3 @@ class _NearestDirectory:
                 found = self.of(folder)
             self._known[folder] = found
             return found
-
-

@@ -73,9 +73,7 @@ def build_graph(resources: Sequence[Resource]) -> Graph:
     return Graph(tuple(resources), (*edges, *automatic), warnings, digraph)
 
 
-def _declared_edges(
-    resources: Sequence[Resource], index: dict[str, int], mistakes: list[Mistake]
-) -> Iterator[Edge]:
+def _declared_edges(resources: Sequence[Resource], index: dict[str, int], mistakes: list[Mistake]) -> Iterator[Edge]:
     for after, resource in enumerate(resources):
         if not resource.depends_on and not resource.refreshed_by():
             continue

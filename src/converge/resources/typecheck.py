@@ -41,7 +41,9 @@ def describe(kind: type[Resource]) -> Described:
     known = _described.get(kind)
     if known is None:
         hints = typing.get_type_hints(kind, localns={"Condition": Condition, "Resource": Resource})
-        fields = sorted((field for field in dataclasses.fields(kind) if field.init), key=lambda field: bool(field.kw_only))
+        fields = sorted(
+            (field for field in dataclasses.fields(kind) if field.init), key=lambda field: bool(field.kw_only)
+        )
         known = _described[kind] = Described(
             {field.name: _option(hints[field.name]) for field in fields},
             tuple(field.name for field in fields if not field.kw_only),
@@ -77,8 +79,7 @@ def plainly_fit(kind: type[Resource], args: Sequence[object], kwargs: Mapping[st
         if option is None or type(value) not in option.plain:
             return False
     return all(
-        type(value) in options[name].plain and name not in kwargs
-        for name, value in zip(positional, args, strict=False)
+        type(value) in options[name].plain and name not in kwargs for name, value in zip(positional, args, strict=False)
     )
 
 
@@ -112,8 +113,9 @@ def wrong_types(kind: type[Resource], args: Sequence[object], kwargs: Mapping[st
 
 def _wrong(name: str, option: Option, value: object) -> str:
     hint = ""
-    if name == "mode" and isinstance(value, str) and value.strip().isdigit():
-        hint = f"; write it as mode=0o{value.strip().lstrip('0') or '0'}"
+    if name == "mode":
+        digits = value.strip().removeprefix("0o").lstrip("0") if isinstance(value, str) else ""
+        hint = f"; write it as mode=0o{digits if digits.isdecimal() else '644'}"
     elif option.shown.startswith("one of") and isinstance(value, str):
         from converge.errors import nearest
 

@@ -1,0 +1,1 @@
+"""For tests: the engine in a simulated world."""

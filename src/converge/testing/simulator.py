@@ -95,9 +95,7 @@ class Simulator:
     def start(self) -> None:
         """A daemon starts, knowing only its ledger."""
         self._life += 1
-        self.scheduler = Scheduler(
-            build_graph(self._resources), self._settings, now=self.now, ledger=self.ledger
-        )
+        self.scheduler = Scheduler(build_graph(self._resources), self._settings, now=self.now, ledger=self.ledger)
 
     def crash(self) -> None:
         """The daemon is killed: what was running may or may not have had its effect, and is not heard of again."""
@@ -160,9 +158,7 @@ class Simulator:
         self.world.refreshes_owed.pop(id, None)
         return IN_SYNC
 
-    def _end(
-        self, task: Task, life: int, began: float, middle: float, noticed: float, seen: State | Exception
-    ) -> None:
+    def _end(self, task: Task, life: int, began: float, middle: float, noticed: float, seen: State | Exception) -> None:
         if life != self._life:
             return
         node = task.node
