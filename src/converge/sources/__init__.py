@@ -1,0 +1,1 @@
+"""Where news comes from: one file for each of the system's ways of telling."""

@@ -1,0 +1,296 @@
+"""The kernel's watches on a tree of paths: what must be watched, and what is.
+
+Every directory on the way to a watched path is watched, parents before children, so that whatever happens to
+an entry after its directory was armed brings an event, and whatever happened before is seen when the entry
+itself is armed. A watch is on what lay at the path at that moment; :meth:`Watches.arm` makes it fit again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from inotify_simple import INotify, flags, parse_events  # type: ignore[import-untyped]  # it has no type hints
+
+from converge.sources.blind import Blind
+from converge.sources.mounts import PSEUDO, ROOT, Mount
+from converge.sources.tree import ABSENT, BLIND, Key, Link, Node, ring
+
+ENTRIES: Final = int(flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO)
+GONE: Final = int(flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT | flags.IGNORED)
+IGNORED: Final = int(flags.IGNORED)
+OVERFLOW: Final = int(flags.Q_OVERFLOW)
+ISDIR: Final = int(flags.ISDIR)
+_SELF: Final = int(flags.DELETE_SELF | flags.MOVE_SELF | flags.DONT_FOLLOW | flags.MASK_ADD)
+_CONTENT: Final = int(flags.MODIFY | flags.ATTRIB | flags.CLOSE_WRITE)
+_ATTRIB: Final = int(flags.ATTRIB)
+_DIRECTORY: Final = int(ENTRIES | flags.ONLYDIR)
+
+# EINVAL: what was a link a moment ago is none any more, and the news of that is on its way.
+_NOWHERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL))
+_MOST_LINKS: Final = 40  # the kernel gives up on a path with more of them
+
+
+class Watches:
+    """A tree of nodes, and the watches that they hold on one inotify descriptor."""
+
+    def __init__(self, blind: Blind) -> None:
+        self._inotify = INotify(nonblocking=True)
+        self._following = 0
+        self.mounts: dict[str, Mount] = {"/": ROOT}
+        self.root = Node("", None)
+        self.owners: dict[int, tuple[Node, ...]] = {}
+        """Who holds a watch. One file that is reached by several paths has one watch."""
+        self._links: dict[Node, None] = {}
+        self._blind = blind
+
+    def fileno(self) -> int:
+        """The inotify descriptor."""
+        return int(self._inotify.fileno())
+
+    def read(self, size: int) -> Iterable[tuple[int, int, int, str]]:
+        """Events that have come, with watch, mask, cookie and name. Raises BlockingIOError where there are none."""
+        events: Iterable[tuple[int, int, int, str]] = parse_events(os.read(self.fileno(), size))
+        return events
+
+    def close(self) -> None:
+        """Give all watches back."""
+        self._inotify.close()
+
+    # --- what is wanted -----------------------------------------------------------------------------------
+
+    def insert(self, path: str, key: Key, deep: bool = False) -> Node:
+        """Watch an absolute path for a key, and return its node."""
+        node = self.root
+        made: Node | None = None
+        for name in path.split("/"):
+            if name:
+                child = node.children.get(name)
+                if child is None:
+                    child = node.children[name] = Node(name, node)
+                    made = made or child
+                node = child
+        fresh = made is None and (not node.keys or any(node.keys.values()) != deep)
+        node.keys[key] = deep
+        self._blind.stale = True
+        if made is not None:
+            if len(made.parent.children) == 1:
+                self.arm(made.parent, everything=False)  # only from now on are its entries wanted
+            self.arm(made)
+        elif fresh:
+            self.arm(node, everything=False)
+        return node
+
+    def forget(self, node: Node, key: Key) -> None:
+        """No longer watch a node for a key."""
+        if node.keys.pop(key, False):
+            self.arm(node, everything=False)
+        if not (node.keys or node.deep):
+            self._blind.silent.pop(node, None)
+        self._blind.stale = True
+        for link in ring(self._prune(node)):
+            self._unlink(link)
+            self._prune(link)
+
+    def nodes_at(self, path: str) -> Iterator[Node]:
+        """The nodes that stand for a path free of links, also as it is reached through links."""
+        starts = [(self.root, "/"), *((node, node.link.real) for node in self._links if node.link and node.link.real)]
+        for node, real in starts:
+            base = real.rstrip("/") + "/"
+            if not (path + "/").startswith(base):
+                continue
+            found: Node | None = node
+            for name in filter(None, path[len(base) :].split("/")):
+                found = found and found.children.get(name)
+            if found is not None:
+                yield found
+
+    # --- arming -------------------------------------------------------------------------------------------
+
+    def arm(self, top: Node, everything: bool = True) -> bool:
+        """Make the watches of a node and of those below it fit what is there now; return whether they did not.
+
+        Without ``everything`` what lies below is only looked at where the watch above it became another. That
+        will do as long as no news of the node itself has come.
+        """
+        changed = False
+        stack = [top]
+        while stack:
+            node = stack.pop()
+            if not node.is_alive():
+                continue
+            before = node.wd, node.deep, node.link and node.link.real
+            self._arm_one(node)
+            if not node.is_alive():  # it was only kept by a link that led elsewhere a moment ago
+                self._clear(node)
+                continue
+            fresh = before != (node.wd, node.deep, node.link and node.link.real)
+            changed |= fresh
+            if fresh or everything:
+                stack.extend(node.children.values())
+            self._prune(node)
+        return changed
+
+    def _arm_one(self, node: Node) -> None:
+        parent = node.parent
+        node.mount = parent.mount
+        wd, error = ABSENT, 0
+        gone = parent.wd == ABSENT and parent is not node
+        if not gone:
+            try:
+                wd = self._look(node, node.path())
+            except OSError as problem:
+                gone = problem.errno in _NOWHERE
+                if not gone:
+                    wd, error = BLIND, problem.errno or errno.EIO
+        if gone:
+            self._clear(node)
+        self._hold(node, wd)
+        self._blind.note(node, error)
+
+    def _look(self, node: Node, path: str) -> int:
+        """Watch what is at a path now, and return the watch."""
+        parent = node.parent
+        if not parent.mount.remote:
+            node.mount = self.mounts.get(path, parent.mount)
+        mode = stat.S_IFDIR if node.mount.remote else os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return self._arm_link(node, path)
+        self._unlink(node)
+        above = parent.deep and parent is not node and node.mount.type not in PSEUDO
+        node.deep = stat.S_ISDIR(mode) and (above or any(node.keys.values()))
+        return self._arm_path(node, path, mode)
+
+    def _arm_path(self, node: Node, path: str, mode: int) -> int:
+        """Watch what is neither a link nor reached through one, and return the watch."""
+        if node.mount.remote:
+            return BLIND
+        mask = _SELF
+        if stat.S_ISDIR(mode):
+            mask |= (_DIRECTORY if node.children or node.deep else 0) | (_ATTRIB if node.keys else 0)
+            mask |= _CONTENT if node.deep else 0
+        else:
+            # What goes through a pipe or a device is nobody's drift.
+            mask |= _CONTENT if stat.S_ISREG(mode) else _ATTRIB
+        wd = int(self._inotify.add_watch(path, mask))
+        self._hold(node, wd)
+        if node.deep:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False) and entry.name not in node.children:
+                        node.children[entry.name] = Node(entry.name, node)
+        return wd
+
+    def _arm_link(self, node: Node, path: str) -> int:
+        """Watch a link and what decides where it leads; return the watch on the directory there, if one is wanted."""
+        link = node.link = node.link or Link()
+        self._links[node] = None
+        if node.keys:
+            self._hold_link(node, link, int(self._inotify.add_watch(path, _SELF | _ATTRIB)))
+        link.real = None
+        text = os.readlink(path)
+        self._following += 1
+        stations = tuple(dict.fromkeys(self._stations(node, path, text))) if self._following <= _MOST_LINKS else ()
+        self._following -= 1
+        if node.link is not link:  # it lies behind itself, and on the way there it was found to be something else
+            for station in stations:
+                self.forget(station, node)
+            return node.wd
+        former, link.stations = {*link.stations, *stations}, stations
+        for station in former.difference(stations):
+            self.forget(station, node)
+        target = stations[-1] if stations else node
+        node.mount = target.mount
+        # In a tree that is watched as a whole, links are not followed.
+        node.deep = any(node.keys.values())
+        real = target.real()
+        if real is None or (target.wd == ABSENT and target.link is None):
+            node.deep = False
+            return ABSENT
+        link.real = real
+        if not (node.children or node.deep):
+            return ABSENT
+        try:
+            return self._arm_path(node, real, stat.S_IFDIR)
+        except OSError as problem:
+            if problem.errno not in _NOWHERE:
+                raise
+            link.real = None
+            node.deep = False
+            return ABSENT
+
+    def _stations(self, node: Node, path: str, text: str) -> Iterator[Node]:
+        """Take an interest in all that decides where a link leads. The last one is its target, or as far as it goes."""
+        at = "/" if text.startswith("/") else os.path.dirname(path)
+        for name in text.split("/"):
+            if name == "..":
+                station = self.insert(at, node)
+                yield station
+                real = station.real()
+                if real is None or station.mount.remote or not os.path.isdir(real):
+                    return  # there is no way on from here, or none that may be tried
+                at = os.path.dirname(real)
+            elif name not in ("", "."):
+                at = os.path.join(at, name)
+        yield self.insert(at, node)
+
+    # --- bookkeeping --------------------------------------------------------------------------------------
+
+    def ignored(self, wd: int) -> tuple[Node, ...]:
+        """The kernel has ended a watch. Returns the nodes that held it."""
+        nodes = self.owners.pop(wd, ())
+        for node in nodes:
+            if node.wd == wd:
+                node.wd = ABSENT
+            if node.link is not None and node.link.wd == wd:
+                node.link.wd = ABSENT
+        return nodes
+
+    def _clear(self, node: Node) -> None:
+        self._unlink(node)
+        self._hold(node, ABSENT)
+        node.deep = False
+
+    def _unlink(self, node: Node) -> None:
+        link, node.link = node.link, None
+        if link is not None:
+            del self._links[node]
+            self._hold_link(node, link, ABSENT)
+            for station in link.stations:
+                self.forget(station, node)
+
+    def _hold(self, node: Node, wd: int) -> None:
+        former, node.wd = node.wd, wd
+        self._exchange(node, former, wd)
+
+    def _hold_link(self, node: Node, link: Link, wd: int) -> None:
+        former, link.wd = link.wd, wd
+        self._exchange(node, former, wd)
+
+    def _exchange(self, node: Node, former: int, wd: int) -> None:
+        if wd > 0 and node not in self.owners.get(wd, ()):
+            self.owners[wd] = (*self.owners.get(wd, ()), node)
+        if former <= 0 or former == wd:
+            return
+        others = tuple(owner for owner in self.owners.get(former, ()) if owner is not node)
+        if others:
+            self.owners[former] = others
+        elif self.owners.pop(former, ()):
+            try:
+                self._inotify.rm_watch(former)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # it has ended with what it watched, and the news is on its way
+                    raise
+
+    def _prune(self, node: Node) -> Node:
+        """Remove a node that nobody wants, and those above it that nobody wants then; return the first that stays."""
+        while not (node.keys or node.children or node.deep or node.parent is node):
+            self._clear(node)
+            self._blind.drop(node)
+            if node.is_alive():
+                del node.parent.children[node.name]
+            node = node.parent
+        return node
