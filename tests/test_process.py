@@ -296,3 +296,12 @@ def test_an_interrupt_ends_the_command_too(tmp_path: Path) -> None:
     child.send_signal(signal.SIGINT)
     child.wait()
     assert eventually(lambda: not lives(int(pid.read_text())))
+
+
+def test_a_command_runs_also_where_our_own_folder_has_been_removed(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    script = "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]); from converge.process import run; "
+    script += "print(run(['/bin/echo', 'fine'], cwd='/', timeout=20).output)"
+    gone.mkdir()
+    done = subprocess.run([sys.executable, "-c", script, gone], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("fine", "")

@@ -177,7 +177,8 @@ def find_program(name: str, *, cwd: str | None, env: Mapping[str, str]) -> str:
         if found is None:
             raise NotYet(f"program {name} is not in PATH", needs=f"program:{name}")
         return found
-    path = os.path.join(os.getcwd(), cwd or "", name)
+    # Made absolute only where it is not: our own folder may have been removed since we were started in it.
+    path = os.path.abspath(os.path.join(cwd or "", name))
     mode = _stat(path, f"program {path}").st_mode
     if stat.S_ISDIR(mode):
         raise ResourceError(f"{path} is a directory, not a program")
