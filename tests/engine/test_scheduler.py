@@ -11,7 +11,7 @@ from converge.engine.events import Outcome
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
-from converge.resources.base import Change, NotYet, Resource, ResourceError, State, Trigger
+from converge.resources.base import Busy, Change, NotYet, Resource, ResourceError, State, Trigger
 from converge.testing.simulator import Pretended
 
 WRONG: State = (Change("value", "wrong", "right"),)
@@ -376,4 +376,35 @@ def test_quiet_waits_for_retries_but_not_for_what_may_never_come() -> None:
     bench.now += 5
     bench.failed(only(bench.take()))
     bench.take()
+    assert bench.scheduler.quiet()
+
+
+# --- somebody else's work ------------------------------------------------------------------------------------------
+
+
+def test_what_is_busy_is_asked_again_and_what_depends_on_it_waits_without_being_skipped() -> None:
+    bench = Bench(Pretended("package"), Pretended("service", depends_on="pretended:package"))
+    bench.failed(only(bench.take()), Busy("apt runs", again=1.0, at_most=10.0))
+    assert bench.take() == []
+    assert bench.outcomes() == []
+    assert not bench.scheduler.quiet()
+    bench.now += 1
+    bench.settle()
+    assert bench.outcomes() == [("package", "ok"), ("service", "ok")]
+
+
+def test_what_stays_busy_too_long_is_a_failure() -> None:
+    bench = Bench(Pretended("package", retry=0))
+    while not (outcomes := bench.outcomes()):
+        for task in bench.take():
+            bench.failed(task, Busy("apt runs", again=1.0, at_most=10.0))
+        bench.now += 1
+    assert outcomes == [("package", "failed")]
+    assert bench.now == 111.0
+
+
+def test_plan_says_what_cannot_be_judged_now() -> None:
+    bench = Bench(Pretended("package"), planning=True)
+    bench.failed(only(bench.take()), Busy("apt runs"))
+    assert bench.outcomes() == [("package", "skipped")]
     assert bench.scheduler.quiet()

@@ -36,7 +36,7 @@ def machine() -> Iterator[object]:
     if why:
         pytest.skip(f"no container for system tests: {why}")
     # Not below pytest's own folder: an overlay cannot be put on every file system, and its paths are bounded.
-    with tempfile.TemporaryDirectory(prefix="converge-system-", dir="/var/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="converge-system-", dir="/var/tmp") as folder:
         name = f"converge-{os.getpid()}-{next(_numbers)}"
         with _machine.machine(Path(folder), name) as booted:  # type: ignore[attr-defined]
             yield booted

@@ -19,6 +19,8 @@ UNIT = """
 [Service]
 ExecStart={python} -m converge --out serial serve /etc/converge/site.py
 ExecReload=/bin/kill -HUP $MAINPID
+[Install]
+WantedBy=multi-user.target
 """
 
 

@@ -71,6 +71,8 @@ class Node:
     ran = False
     """For what no check can judge: it has been applied in this daemon's life."""
 
+    busy_since: float | None = None
+    """Since when its judgement has been put off, again and again."""
     attempts = 0
     noncompliant = False
     another_try = False

@@ -25,7 +25,7 @@ from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
 from converge.graph.graph import REFRESH, Graph
-from converge.resources.base import IN_SYNC, Change, NotYet, Resource, ResourceError, State
+from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Resource, ResourceError, State
 
 
 class Task(NamedTuple):
@@ -241,7 +241,7 @@ class Scheduler:
         """A check is done; ``began`` is when it started, ``took`` how long it lasted."""
         if not self._accept(node):
             return
-        node.checked = began
+        node.checked, node.busy_since = began, None
         if not found or (node.ran and node.resource.runs_once()):
             self._found_right(node, now, took)
         elif self.planning or node.resource.noop:
@@ -258,7 +258,7 @@ class Scheduler:
         """An apply is done, and the check after it, which began at ``began``, found ``left``."""
         if not self._accept(node):
             return
-        node.checked = began
+        node.checked, node.busy_since = began, None
         node.ran = True
         pace.expect_echo(node, self.settings, now)
         if left:
@@ -300,6 +300,8 @@ class Scheduler:
             node.gate_dirty = True
         elif doing != "check":
             pace.expect_echo(node, self.settings, now)
+        if isinstance(error, Busy) and self._put_off(node, error, now):
+            return
         if self.planning and isinstance(error, NotYet):
             after = pending_above(node, error.needs)
             if after is not None:
@@ -307,6 +309,20 @@ class Scheduler:
                 self._found_pending(node, error.changes, took)
                 return
         self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"))
+
+    def _put_off(self, node: Node, error: Busy, now: float) -> bool:
+        """Wait for somebody else's work to settle; False where that has lasted too long."""
+        if self.planning:
+            self._skip(node, f"cannot be judged now: {error}")
+            return True
+        node.busy_since = now if node.busy_since is None else node.busy_since
+        if now - node.busy_since >= error.at_most:
+            node.busy_since = None
+            return False
+        node.since = node.since if node.dirty else now
+        node.dirty, node.due = True, now + error.again
+        self._consider(node)
+        return True
 
     def returned(self, node: Node) -> None:
         """A call that had timed out has come back after all."""

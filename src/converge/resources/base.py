@@ -77,6 +77,19 @@ class NotYet(ResourceError):
         """What would be done once it is there, as far as that can be told."""
 
 
+class Busy(ResourceError):
+    """Now is not the moment to judge or to act: somebody else's work is under way, and will settle.
+
+    It is asked again after ``again`` seconds, or earlier where news comes, and nothing of it counts as a failure until
+    ``at_most`` seconds have gone by. What depends on the resource waits with it.
+    """
+
+    def __init__(self, message: str, *, again: float = 1.0, at_most: float = 600.0) -> None:
+        super().__init__(message)
+        self.again = again
+        self.at_most = at_most
+
+
 # --- triggers: what would tell that a resource may no longer hold, as data -------------------------------
 
 
