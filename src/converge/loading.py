@@ -111,8 +111,13 @@ def _split(wanted: str) -> tuple[str, str]:
     absolute = os.path.abspath(path)
     if os.path.isdir(absolute):
         raise BlueprintNotFound(f"{path} is a folder; name the Python file in it")
-    if not os.path.exists(absolute):
-        raise BlueprintNotFound(f"there is no file {path}{_near_files(absolute)}")
+    try:
+        os.stat(absolute)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BlueprintNotFound(f"there is no file {path}{_near_files(absolute)}") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BlueprintNotFound(f"{path} cannot be read: {why}") from error
     return absolute, function
 
 

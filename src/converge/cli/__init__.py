@@ -13,6 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parse, run, and turn what a person can put right into a sentence and an exit code."""
     from converge.cli.options import parse
     from converge.errors import BlueprintNotFound, ConvergeError, Mistakes, NotRoot
+    from converge.resources.base import ResourceError
 
     arguments = parse(argv)
     try:
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         count = len(error.mistakes)
         print(f"converge: {count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", file=sys.stderr)
         return _complain(error, exit_codes.ERROR, prefix="")
-    except ConvergeError as error:
+    except (ConvergeError, ResourceError) as error:
         return _complain(error, exit_codes.ERROR)
     except KeyboardInterrupt:
         return _complain("interrupted", exit_codes.ERROR)
@@ -34,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.ERROR
     except OSError as error:
-        return _complain(error, exit_codes.ERROR)
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return _complain(f"{place}{error.strerror or error}", exit_codes.ERROR)
 
 
 def _complain(error: object, code: int, prefix: str = "converge: ") -> int:

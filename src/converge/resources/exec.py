@@ -205,13 +205,16 @@ class Exec(Resource):
         if self.refreshed_by():
             return IN_SYNC
         shown = "(sensitive)" if self.sensitive else self._show(self._command())
+        to_run = (Change("run", None, shown if self._guarded() else f"{shown} (unguarded)", "run"),)
         try:
             if self._guarded() and self._holds():
                 return IN_SYNC
             process.prepare(self._command(), cwd=self._folder(), env=self.env, user=self.user)
         except PermissionError:
             return (Change("run", None, shown, "unknown"),)
-        return (Change("run", None, shown if self._guarded() else f"{shown} (unguarded)", "run"),)
+        except NotYet as error:
+            raise NotYet(str(error), error.needs, to_run) from error
+        return to_run
 
     def apply(self, state: State) -> None:
         del state  # there is but one thing to do

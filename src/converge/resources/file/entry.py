@@ -177,7 +177,7 @@ def judged(entry: Entry, batch: Batch) -> State | Exception:
 
 
 def _foretold(entry: Entry, batch: Batch) -> State:
-    """What would be done once all is there that it stands on. Empty where even that cannot be told yet."""
+    """What would be done once all is there that it stands on. Empty where that cannot be told yet."""
     try:
         folder = batch.directories.open(entry.folder())
         os.stat(entry.name(), dir_fd=folder, follow_symlinks=False)
@@ -185,7 +185,7 @@ def _foretold(entry: Entry, batch: Batch) -> State:
         try:
             return entry.creation()
         except NotYet:
-            return ()
+            return (Change("content", None, None, "create"),)  # what will be in it depends on what is yet to come
     except (OSError, ResourceError):
         return ()
     return tuple(foretold_ownership(entry, "update"))

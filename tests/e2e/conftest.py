@@ -1,0 +1,319 @@
+"""The real program on real files: write a blueprint, run ``converge`` on it as a user does, and read what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+DEADLINE = 20.0  # for what is certain to come; reaching it is a failure
+NOBODY = 65534
+SRC = Path(__file__).parents[2] / "src"
+HEADER = """\
+from __future__ import annotations
+from pathlib import Path
+from converge import Block, Line, Run, blueprint, file_exists
+
+HERE = Path({here!r})
+{before}
+@blueprint("site", "what this test declares")
+def site(r: Run) -> None:
+"""
+
+
+def wait_until(holds: Callable[[], T], what: str = "it", deadline: float = DEADLINE) -> T:
+    """Wait for something that is certain to come; returns what ``holds`` returned at last."""
+    end = time.monotonic() + deadline
+    while not (found := holds()):
+        if time.monotonic() > end:
+            pytest.fail(f"still not after {deadline:g} s: {what}")
+        time.sleep(0.005)
+    return found
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command that has ended said."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self.out)
+        except ValueError:
+            pytest.fail(f"no JSON (exit code {self.code}): {self.out}\n{self.err}")
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        """The status of each resource, by id."""
+        return {each["id"]: each["status"] for each in self.json()["resources"]}
+
+
+@dataclass
+class Daemon:
+    """A running ``converge serve``, and all that it has said. Started with ``--out json``, ``events`` are its lines."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    readers: list[threading.Thread] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for stream, lines in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
+            reader = threading.Thread(target=lambda stream=stream, lines=lines: lines.extend(stream), daemon=True)
+            reader.start()
+            self.readers.append(reader)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in list(self.lines)]
+
+    def said(self) -> str:
+        """For a message: all of it."""
+        return "".join(self.lines) + "".join(self.errors)
+
+    def until(self, holds: Callable[[], T], what: str = "it") -> T:
+        """Wait for something that this daemon is to bring about; it must not end before."""
+
+        def look() -> T:
+            if not (found := holds()) and self.process.poll() is not None:
+                for reader in self.readers:
+                    reader.join(DEADLINE)
+                pytest.fail(f"it ended ({self.process.returncode}) before {what}:\n{self.said()}")
+            return found
+
+        try:
+            return wait_until(look, what)
+        except pytest.fail.Exception as error:
+            pytest.fail(f"{error}\nit said:\n{self.said()}")
+
+    def watching(self) -> Daemon:
+        """Wait until the first convergence is done."""
+        self.until(lambda: any("WATCHING" in line or '"watching"' in line for line in list(self.lines)), "WATCHING")
+        return self
+
+    def outcomes(self, id: str | Path, since: int = 0) -> list[dict[str, Any]]:
+        """Its outcomes of one resource, given by its id or path, without the first ``since`` events."""
+        name = f"file:{id}" if isinstance(id, Path) else id
+        return [event for event in self.events[since:] if event.get("id") == name]
+
+    def notices(self, severity: str = "") -> list[str]:
+        """The texts of its notices."""
+        return [e["text"] for e in self.events if e["event"] == "notice" and e["severity"].startswith(severity)]
+
+    def outcome(self, id: str | Path, status: str, since: int = 0) -> dict[str, Any]:
+        """Wait for an outcome with this status, after the first ``since`` events."""
+
+        def found() -> dict[str, Any] | None:
+            return next((each for each in self.outcomes(id, since) if each["status"] == status), None)
+
+        result = self.until(found, f"{id} is {status}")
+        assert result is not None
+        return result
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait for its end; returns its exit code."""
+        try:
+            code = self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it does not end; it said:\n{self.said()}")
+        for reader in self.readers:
+            reader.join(DEADLINE)
+        return code
+
+    def stop(self) -> int:
+        """Tell it to stop; returns its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.ended()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.ended()
+
+
+class Place:
+    """A scratch machine: a folder for blueprints, one that they manage, and state and run-time folders of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.managed = root / "managed"
+        self.blueprints = root / "blueprints"
+        self.managed.mkdir()
+        self.blueprints.mkdir()
+        self.site = self.blueprints / "site.py"
+        self.python = [sys.executable, "-m", "converge"]
+        self.user: int | None = None
+        self.env = {
+            **{name: value for name, value in os.environ.items() if name not in ("CONVERGE_OUT", "NO_COLOR", "TERM")},
+            "CONVERGE_STATE_DIR": str(root / "state"),
+            "CONVERGE_RUNTIME_DIR": str(root / "run"),
+            "PYTHONUNBUFFERED": "",
+        }
+        self.daemons: list[Daemon] = []
+
+    def declare(self, body: str, *, before: str = "") -> Path:
+        """Write the blueprint ``site``, whose declarations are ``body``; returns its path.
+
+        ``HERE`` is the managed folder. It is replaced in one step, as editors do.
+        """
+        head = HEADER.format(here=str(self.managed), before=textwrap.dedent(before))
+        return self.write(self.site, head + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n")
+
+    def write(self, path: Path, text: str) -> Path:
+        """Replace a file in one step."""
+        new = path.with_name(path.name + ".writing")
+        new.write_text(text)
+        return new.rename(path)
+
+    def run(self, *arguments: str | Path, **env: str) -> Said:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [*self.python, *map(str, arguments)],
+            capture_output=True, text=True, env=self.env | env, cwd=self.blueprints, timeout=120,
+            stdin=subprocess.DEVNULL, user=self.user, group=self.user, extra_groups=None if self.user is None else [],
+        )  # fmt: skip
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def plan(self, *options: str, **env: str) -> Said:
+        return self.run("plan", self.site, *options, **env)
+
+    def once(self, *options: str, **env: str) -> Said:
+        """Converge and end."""
+        return self.run("serve", self.site, "--timeout", "200ms", *options, **env)
+
+    def start(self, *options: str, command: str = "serve", **env: str) -> Daemon:
+        """Start ``serve``, or another command; whatever becomes of it, it is gone at the end of the test."""
+        process = subprocess.Popen(
+            [*self.python, command, str(self.site), *options],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            env=self.env | env, cwd=self.blueprints, start_new_session=True,
+            user=self.user, group=self.user, extra_groups=None if self.user is None else [],
+        )  # fmt: skip
+        daemon = Daemon(process)
+        self.daemons.append(daemon)
+        return daemon
+
+    def serve(self, *options: str, **env: str) -> Daemon:
+        """Start a daemon that tells what it does as JSON lines, and wait until it watches."""
+        return self.start("--out", "json", *options, **env).watching()
+
+    @staticmethod
+    def until(holds: Callable[[], T], what: str = "it") -> T:
+        return wait_until(holds, what)
+
+    def close(self) -> None:
+        for daemon in self.daemons:
+            if daemon.process.poll() is None:
+                daemon.process.kill()
+            daemon.process.wait(DEADLINE)
+            for stream in (daemon.process.stdout, daemon.process.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A scratch machine."""
+    found = Place(tmp_path.resolve())
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def module_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A scratch machine for all tests of a module, for what is run once and looked at from many sides."""
+    found = Place(tmp_path_factory.mktemp("place").resolve())
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def nobodys_place() -> Iterator[Place]:
+    """A scratch machine on which ``converge`` runs as a user without privileges."""
+    if os.geteuid() != 0:
+        pytest.skip("becoming somebody else needs root")
+    python = shutil.which("python3", path="/usr/bin")
+    packages = next((Path(p) for p in sys.path if p.endswith("site-packages")), None)
+    for base in (tempfile.gettempdir(), "/var/tmp", "/dev/shm"):
+        root = Path(tempfile.mkdtemp(dir=base)).resolve()
+        root.chmod(0o755)
+        env = {"PYTHONPATH": f"{SRC}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
+        tried = subprocess.run(
+            [python or "false", "-c", f"import os, rustworkx, converge; os.stat({str(root)!r})"],
+            user=NOBODY, group=NOBODY, extra_groups=[], env=env, cwd="/", capture_output=True, text=True,
+        )  # fmt: skip
+        if tried.returncode == 0:
+            break
+        root.rmdir()
+    else:
+        pytest.skip(f"no Python and no folder that uid {NOBODY} can use: {tried.stderr.strip()[-200:]}")
+    place = Place(root)
+    for folder in (place.managed, place.blueprints, root):
+        os.chown(folder, NOBODY, NOBODY)
+    place.python = [python or "", "-m", "converge"]
+    place.user = NOBODY
+    place.env |= env | {"HOME": str(root)}
+    yield place
+    place.close()
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., None]]:
+    """Mount a tmpfs with these options; whatever is left of it is taken away at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    points: list[Path] = []
+
+    def do(point: Path, options: str = "size=4m", *more: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, *more, "converge-test", str(point)], check=True)
+        points.append(point)
+
+    yield do
+    for point in reversed(points):
+        subprocess.run(["umount", "-l", str(point)], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def chattr() -> Iterator[Callable[[str, Path], None]]:
+    """Set a flag such as ``+i`` on a file; taken away again at the end."""
+    if os.geteuid() != 0 or shutil.which("chattr") is None:
+        pytest.skip("chattr needs root")
+    touched: list[tuple[str, Path]] = []
+
+    def do(flag: str, path: Path) -> None:
+        done = subprocess.run(["chattr", flag, str(path)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"this file system has no such flags: {done.stderr.strip()}")
+        touched.append((flag.replace("+", "-"), path))
+
+    yield do
+    for flag, path in touched:
+        with contextlib.suppress(OSError):
+            subprocess.run(["chattr", flag, str(path)], check=False, capture_output=True)

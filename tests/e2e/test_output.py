@@ -1,0 +1,174 @@
+"""What is printed: for a person, for a script, and how a run ended."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Place
+
+MIXED = """
+    r.file(HERE / "new", content="über\\n")
+    r.file(HERE / "right", content="right")
+    r.file(HERE / "nowhere/file", content="x")
+    r.exec("after", "true", depends_on=f"file:{HERE}/nowhere/file")
+"""
+
+
+def test_json_is_one_object_with_exactly_the_promised_keys(place: Place) -> None:
+    place.declare(MIXED)
+    (place.managed / "right").write_text("right")
+    said = place.once("--out", "json", "--max-retries", "0").json()
+    assert said.keys() == {"blueprint", "resources", "summary"}
+    assert said["blueprint"] == "site"
+    by_id = {each["id"]: each for each in said["resources"]}
+    new, right, nowhere = (by_id[f"file:{place.managed}/{name}"] for name in ("new", "right", "nowhere/file"))
+    after = by_id["exec:after"]
+    assert new.keys() == {"id", "status", "action", "changes", "duration_ms"}
+    assert (new["status"], new["action"]) == ("changed", "create")
+    assert new["changes"] == [
+        {"property": "content", "to": "über\n", "action": "create"},
+        {"property": "mode", "to": "0644", "action": "create"},
+    ]
+    assert right == {"id": f"file:{place.managed}/right", "status": "ok", "duration_ms": right["duration_ms"]}
+    assert nowhere["status"] == "failed"
+    assert f"the directory {place.managed}/nowhere does not exist" in nowhere["error"]
+    assert after == {"id": "exec:after", "status": "skipped", "reason": f"needs {nowhere['id']}, which failed"}
+    assert said["summary"].keys() == {"changed", "ok", "failed", "skipped", "total", "duration_ms"}
+    assert said["summary"]["total"] == 4
+
+
+def test_json_leaves_out_counts_that_are_zero(place: Place) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    assert place.plan("--out", "json").json()["summary"].keys() == {"pending", "total", "duration_ms"}
+    assert place.once("--out", "json").json()["summary"].keys() == {"changed", "total", "duration_ms"}
+    assert place.once("--out", "json").json()["summary"].keys() == {"ok", "total", "duration_ms"}
+
+
+def test_a_daemon_with_json_writes_an_event_a_line(place: Place) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    daemon = place.serve()
+    (place.managed / "new").write_text("tampered")
+    daemon.outcome(place.managed / "new", "changed", since=3)
+    assert daemon.stop() == 0
+    assert [event["event"] for event in daemon.events] == ["began", "outcome", "watching", "outcome", "ended"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"]) for event in daemon.events)
+    repaired = daemon.events[3]
+    assert repaired["changes"] == [{"property": "content", "from": "tampered", "to": "x", "action": "update"}]
+    assert daemon.events[-1]["summary"]["changed"] == 1
+    assert daemon.events[-1]["interrupted"] is True
+
+
+def test_serial_output_is_ascii_without_escapes(place: Place) -> None:
+    place.declare(MIXED + '    r.file(HERE / "schön\\x1b[31m", content="\\x1b[31mrot\\n")\n')
+    (place.managed / "right").write_text("right")
+    said = place.once("--out", "serial", "--max-retries", "0")
+    assert set(said.out) <= {"\n", "\t", *map(chr, range(32, 127))}
+    first, *_, last = said.out.splitlines()
+    assert first == "Converging site: 5 resources"
+    assert re.fullmatch(r"2 changed, 1 failed, 1 skipped, 1 ok in [\d.]+ m?s", last)
+
+
+def test_without_a_terminal_output_is_serial(place: Place) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    for said in (place.plan(), place.plan("--out", "terminal"), place.plan(CONVERGE_OUT="serial")):
+        assert said.out.startswith("Planning site: 1 resource\n+ ")
+        assert said.out.isascii()
+
+
+def test_the_environment_chooses_the_output_and_the_option_wins(place: Place) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    assert json.loads(place.plan(CONVERGE_OUT="json").out)["blueprint"] == "site"
+    assert place.plan("--out", "serial", CONVERGE_OUT="json").out.startswith("Planning")
+    assert place.run("--out", "json", "plan", place.site).json()["blueprint"] == "site"
+    said = place.plan(CONVERGE_OUT="xml")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "converge: CONVERGE_OUT='xml': choose one of terminal, serial, json (see converge --help)\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "plain", "detailed"),
+    [
+        ('r.file(HERE / "right", content="right")', 0, 0),
+        ('r.file(HERE / "new", content="x")', 0, 2),
+        ('r.file(HERE / "new", content="x")\nr.exec("no", "false", retries=0)', 1, 3),
+        ('r.file(HERE / "right", content="right")\nr.exec("no", "false", retries=0)', 1, 3),
+        ('n = r.exec("no", "false", retries=0)\nr.file(HERE / "right", content="right", depends_on=n)', 1, 4),
+    ],
+    ids=["ok", "changed", "some failed", "some failed, others ok", "all failed or skipped"],
+)
+def test_exit_codes_of_serve_tell_more_when_asked(place: Place, body: str, plain: int, detailed: int) -> None:
+    place.declare(body)
+    (place.managed / "right").write_text("right")
+    assert place.once("--detailed-exit-codes").code == detailed
+    (place.managed / "new").unlink(missing_ok=True)
+    assert place.once().code == plain
+
+
+def test_plan_whose_check_fails_exits_1_and_3_in_detail(place: Place) -> None:
+    place.declare('r.file(HERE / "dir", content="x")\nr.file(HERE / "right", content="right")')
+    (place.managed / "dir").mkdir()
+    (place.managed / "right").write_text("right")
+    assert place.plan().code == 1
+    assert place.plan("--detailed-exit-codes").code == 3
+
+
+def test_list_shows_blueprints_and_kinds_with_a_line_each(place: Place) -> None:
+    said = place.run("list")
+    assert said.code == 0
+    assert {"blueprints:", "kinds:"} <= set(said.out.splitlines())
+    kinds = place.run("list", "--extensions")
+    assert "blueprints:" not in kinds.out
+    names = [line.split()[0] for line in kinds.out.splitlines()[1:]]
+    assert {"directory", "exec", "file", "symlink"} <= set(names)
+    assert all(len(line.split()) > 1 for line in kinds.out.splitlines()[1:])
+    assert "kinds:" not in place.run("list", "-b").out
+    assert place.run("list", "--out", "json").json().keys() == {"blueprints", "kinds"}
+
+
+def test_version_tells_version_python_and_platform(place: Place) -> None:
+    said = place.run("version")
+    assert said.code == 0
+    assert re.search(r"\d+\.\d+\.\d+", said.out)
+    assert ".".join(map(str, sys.version_info[:3])) in said.out
+    assert "linux" in said.out.lower()
+    assert place.run("version", "--out", "json").json().keys() == {"version", "python", "os", "distro", "arch"}
+
+
+def test_a_reader_that_goes_away_is_no_traceback(place: Place) -> None:
+    place.declare('for n in range(3000):\n    r.file(HERE / f"a-rather-long-name-for-a-file-{n}", content="x" * 500)')
+    for out in ("serial", "json"):
+        plan = subprocess.Popen(
+            [*place.python, "plan", str(place.site), "--out", out],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=place.env, text=True,
+        )  # fmt: skip
+        head = subprocess.run(["head", "-c", "20"], stdin=plan.stdout, capture_output=True, text=True, check=True)
+        assert plan.stdout is not None and plan.stderr is not None
+        plan.stdout.close()
+        assert (plan.stderr.read(), plan.wait(60)) == ("", 1)
+        assert head.stdout
+
+
+def test_a_daemon_whose_reader_goes_away_ends_without_a_traceback(place: Place) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    process = subprocess.Popen(
+        [*place.python, "serve", str(place.site), "--out", "serial"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=place.env, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        while "WATCHING" not in (line := process.stdout.readline()):
+            assert line
+        process.stdout.close()
+        (place.managed / "new").write_text("tampered")
+        assert process.stderr.read() == ""
+        assert process.wait(20) == 1
+    finally:
+        process.kill()
+        process.stderr.close()

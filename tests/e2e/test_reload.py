@@ -1,0 +1,176 @@
+"""A blueprint that is edited while its daemon serves it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Daemon, Place
+
+SITE = """
+    r.file(HERE / "a", content="{a}", limit=1000)
+    r.exec("job", "echo ran >> " + str(HERE / "log"), shell=True)
+"""
+
+
+def again(daemon: Daemon) -> int:
+    """How often it has loaded the blueprint again."""
+    return sum("again" in text for text in daemon.notices("info"))
+
+
+def test_an_edit_takes_force_and_what_did_not_change_is_not_run_again(place: Place) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    place.declare(SITE.format(a="two") + '    r.file(HERE / "b", content="new")\n')
+    daemon.outcome(place.managed / "b", "changed")
+    daemon.until(lambda: (place.managed / "a").read_text() == "two")
+    assert daemon.notices("info") == ["loaded site again: 3 resources"]
+    place.declare(SITE.format(a="two"))
+    daemon.until(lambda: again(daemon) == 2)
+    (place.managed / "b").write_text("no longer managed")
+    (place.managed / "a").write_text("tampered")
+    daemon.until(lambda: (place.managed / "a").read_text() == "two")
+    assert (place.managed / "b").read_text() == "no longer managed"
+    assert (place.managed / "log").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("way", ["in place", "truncated first", "renamed over"])
+def test_every_way_of_saving_is_noticed(place: Place, way: str) -> None:
+    place.declare(SITE.format(a="<0>"))
+    daemon = place.serve()
+    for number in (1, 2, 3):
+        text = place.site.read_text().replace(f"<{number - 1}>", f"<{number}>")
+        if way == "renamed over":
+            place.write(place.site, text)
+        elif way == "in place":
+            place.site.write_text(text)
+        else:
+            os.truncate(place.site, 0)
+            with place.site.open("a") as file:
+                file.write(text)
+        daemon.until(lambda number=number: (place.managed / "a").read_text() == f"<{number}>")  # type: ignore[misc]
+    assert not daemon.notices("error")
+
+
+def test_sighup_loads_it_again(place: Place) -> None:
+    place.declare(SITE.format(a="one"))
+    (place.blueprints / "value").write_text("first")
+    place.declare('r.file(HERE / "a", content=Path("value").read_text())')
+    daemon = place.serve()
+    (place.blueprints / "value").write_text("second")
+    daemon.signal(signal.SIGHUP)
+    daemon.until(lambda: (place.managed / "a").read_text() == "second")
+
+
+def test_a_helper_module_is_loaded_again_with_it(place: Place) -> None:
+    helper = place.blueprints / "helper.py"
+    helper.write_text('TEXT = "one"\n')
+    (place.blueprints / "package").mkdir()
+    (place.blueprints / "package/__init__.py").write_text("")
+    (place.blueprints / "package/inner.py").write_text('MORE = "one"\n')
+    place.declare(
+        'r.file(HERE / "a", content=helper.TEXT + inner.MORE, limit=1000)',
+        before="import helper\nfrom package import inner\n",
+    )
+    daemon = place.serve()
+    assert (place.managed / "a").read_text() == "oneone"
+    place.write(helper, 'TEXT = "two"\n')
+    daemon.until(lambda: (place.managed / "a").read_text() == "twoone")
+    place.write(place.blueprints / "package/inner.py", 'MORE = "two"\n')
+    daemon.until(lambda: (place.managed / "a").read_text() == "twotwo")
+
+
+BROKEN = {
+    "syntax": "def (",
+    "exception": "raise RuntimeError('on purpose')",
+    "exit": "raise SystemExit(3)",
+    "recursion": "def again(): again()\nagain()",
+    "mistakes": 'r.file("relative")\nr.exec("x", "")',
+    "cycle": 'r.file("/a", depends_on="file:/b")\nr.file("/b", depends_on="file:/a")',
+    "nothing": None,
+    "gone": None,
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_edit_keeps_the_one_before_in_force_and_says_so(place: Place, how: str) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    if how == "gone":
+        place.site.unlink()
+    elif how == "nothing":
+        place.write(place.site, "")
+    else:
+        place.declare(BROKEN[how] or "")
+    daemon.until(lambda: daemon.notices("error"), "the mistake is told")
+    assert daemon.notices("error")[-1].startswith("the blueprint is broken, so the one before stays in force:\n")
+    assert str(place.site) in daemon.notices("error")[-1]
+    (place.managed / "a").write_text("tampered")
+    daemon.until(lambda: (place.managed / "a").read_text() == "one")
+    place.declare(SITE.format(a="mended"))
+    daemon.until(lambda: (place.managed / "a").read_text() == "mended", "the mended one is in force")
+    assert (place.managed / "log").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("broken", [None, "def (", "X = 1"], ids=["missing", "no Python", "lacks a name"])
+def test_mending_a_new_helper_module_mends_the_blueprint_that_imports_it(place: Place, broken: str | None) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    if broken is not None:
+        (place.blueprints / "extra.py").write_text(broken)
+    place.declare('r.file(HERE / "a", content=TEXT)', before="from extra import TEXT")
+    daemon.until(lambda: daemon.notices("error"), "the mistake is told")
+    place.write(place.blueprints / "extra.py", 'TEXT = "mended"\n')
+    daemon.until(lambda: (place.managed / "a").read_text() == "mended")
+
+
+def test_a_template_that_is_edited_is_no_reload_but_drift(place: Place) -> None:
+    template = place.blueprints / "a.j2"
+    template.write_text("{{ x }} one")
+    place.declare('r.file(HERE / "a", template="a.j2", vars={"x": 1}, limit=1000)')
+    daemon = place.serve()
+    place.write(template, "{{ x }} two")
+    daemon.until(lambda: (place.managed / "a").read_text() == "1 two")
+    template.write_text("{{ x }} three")
+    daemon.until(lambda: (place.managed / "a").read_text() == "1 three")
+    assert not daemon.notices()
+
+
+def use(pid: int) -> tuple[int, int, int]:
+    """Descriptors, threads and resident memory in KB."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return len(os.listdir(f"/proc/{pid}/fd")), int(status["Threads"]), int(status["VmRSS"].split()[0])
+
+
+def test_hundreds_of_reloads_leave_descriptors_threads_and_memory_flat(place: Place) -> None:
+    place.declare(
+        """
+        for n in range(200):
+            r.file(HERE / f"file{n}", content=f"{Path('value').read_text()} {n}" if n < 5 else "x", limit=1000)
+        r.directory(HERE / "dir")
+        r.exec("guarded", "true", unless="true")
+        """
+    )
+    value = place.blueprints / "value"
+    value.write_text("0")
+    daemon = place.serve()
+    uses = []
+    for number in range(1, 301):
+        value.write_text(str(number))
+        daemon.signal(signal.SIGHUP)
+        daemon.until(lambda number=number: again(daemon) == number)  # type: ignore[misc]
+        if number in (50, 300):
+            daemon.until(lambda: (place.managed / "file4").read_text() == f"{value.read_text()} 4")
+            uses.append(use(daemon.pid))
+    early = uses[0]
+
+    def flat() -> bool:  # a check that is under way holds some descriptors for a moment
+        return all(now <= before + more for before, now, more in zip(early, use(daemon.pid), (2, 2, 4_000), strict=True))
+
+    daemon.until(flat, f"from {early} to {uses[-1]} it is flat")
+    assert daemon.stop() == 0
