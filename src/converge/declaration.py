@@ -113,7 +113,7 @@ class Run:
 
     def include(self, name: str) -> None:
         """Declare what another registered blueprint declares. A second time does nothing."""
-        found = registry.get(name)
+        found = registry.get(name) or _from_a_package(name)
         where = _caller()
         if name in self._including:
             chain = " → ".join([*self._including[self._including.index(name) :], name])
@@ -166,6 +166,13 @@ class Run:
         there = self._declared.setdefault(resource.id, resource)
         if there is not resource:
             self._mistakes.append(_twice(resource, there))
+
+
+def _from_a_package(name: str) -> Blueprint | None:
+    from converge.loading import load_entry_points
+
+    load_entry_points(name)
+    return registry.get(name)
 
 
 def _by_id(kwargs: dict[str, Any]) -> dict[str, Any]:  # Any: checked against the annotations already

@@ -8,7 +8,7 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
 from converge.declaration import Blueprint, BlueprintFunction, Run, registry
@@ -33,7 +33,8 @@ def load(wanted: str, *, resource_timeout: float = 300.0) -> Loaded:
 
     Raises BlueprintNotFound, or Mistakes with all that is wrong. Touches nothing on the machine.
     """
-    with _without_bytecode():
+    # What a blueprint prints is for the person who wrote it, and must not get between what we print for a program.
+    with _without_bytecode(), redirect_stdout(sys.stderr):
         if _is_path(wanted):
             return _load_file(wanted, resource_timeout)
         found = _find_registered(wanted)

@@ -32,14 +32,20 @@ def test_a_path_that_is_a_directory(place: Place) -> None:
     place.declare('r.file(HERE / "a", content="x")' + OTHER)
     (place.managed / "a").mkdir()
     path = place.managed / "a"
-    assert failed(place)["error"] == f"{path} is a directory; it is not replaced by a file; remove it or choose another path"
+    assert (
+        failed(place)["error"]
+        == f"{path} is a directory; it is not replaced by a file; remove it or choose another path"
+    )
 
 
 def test_a_directory_where_a_file_is(place: Place) -> None:
     place.declare('r.directory(HERE / "a")' + OTHER)
     (place.managed / "a").touch()
     path = place.managed / "a"
-    assert failed(place)["error"] == f"{path} is a file; it is not replaced by a directory; remove it or choose another path"
+    assert (
+        failed(place)["error"]
+        == f"{path} is a file; it is not replaced by a directory; remove it or choose another path"
+    )
 
 
 def test_a_part_of_the_path_that_is_a_file(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -155,6 +156,19 @@ def test_a_reader_that_goes_away_is_no_traceback(place: Place) -> None:
         assert head.stdout
 
 
+@pytest.mark.parametrize("command", ["plan", "list", "version"])
+def test_a_reader_that_was_never_there_is_no_traceback_either(place: Place, command: str) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as out:
+        done = subprocess.run(
+            [*place.python, command, *([str(place.site)] if command == "plan" else [])],
+            stdout=out, stderr=subprocess.PIPE, text=True, env=place.env, timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_a_daemon_whose_reader_goes_away_ends_without_a_traceback(place: Place) -> None:
     place.declare('r.file(HERE / "new", content="x")')
     process = subprocess.Popen(
@@ -172,3 +186,43 @@ def test_a_daemon_whose_reader_goes_away_ends_without_a_traceback(place: Place) 
     finally:
         process.kill()
         process.stderr.close()
+
+
+def test_what_a_blueprint_prints_does_not_get_into_the_output(place: Place) -> None:
+    place.declare('print("seen by its author")\nr.file(HERE / "new", content="x")')
+    said = place.plan("--out", "json")
+    assert said.json()["blueprint"] == "site"
+    assert said.err == "seen by its author\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_standard_stream_that_is_closed_does_no_harm(place: Place, closed: str) -> None:
+    place.declare(
+        """
+        a = r.file(HERE / "new", content="x")
+        r.exec("job", "cat; echo out; echo err >&2", shell=True, only_on=a)
+        """
+    )
+    for command in (["plan", str(place.site)], ["serve", str(place.site), "--timeout", "200ms"], ["version"]):
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *place.python, *command]
+        done = subprocess.run(shell, capture_output=True, text=True, env=place.env, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert (place.managed / "new").read_text() == "x"
+    assert [path.read_text() for path in (place.root / "run").iterdir()] == [""]
+
+
+@pytest.mark.parametrize("command", ["plan", "serve", "list", "version"])
+def test_a_full_disk_under_the_output_is_told_and_no_traceback(place: Place, command: str) -> None:
+    place.declare('r.file(HERE / "new", content="x")')
+    arguments = {"plan": [str(place.site)], "serve": [str(place.site), "--timeout", "200ms"]}.get(command, [])
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*place.python, command, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, env=place.env,
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    if command == "serve":  # it is there to keep the machine right, whoever can hear of it
+        assert (place.managed / "new").read_text() == "x"
+    else:
+        assert done.returncode == 1
+        assert done.stderr == "converge: No space left on device\n"

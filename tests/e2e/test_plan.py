@@ -131,7 +131,9 @@ def test_what_plan_shows_is_what_serve_then_does(place: Place, site: str) -> Non
     place.declare(site)
     planned = {each["id"]: each for each in place.plan("--out", "json").json()["resources"]}
     done = {each["id"]: each for each in place.once("--out", "json").json()["resources"]}
-    assert {id: each.get("action") for id, each in planned.items()} == {id: each.get("action") for id, each in done.items()}
+    assert {id: each.get("action") for id, each in planned.items()} == {
+        id: each.get("action") for id, each in done.items()
+    }
     for id, each in planned.items():
         assert (each["status"], done[id]["status"]) in (("pending", "changed"), ("ok", "ok"))
         if id != f"file:{place.managed}/app/copy":  # its source is yet to come, so its content cannot be told

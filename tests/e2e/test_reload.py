@@ -170,7 +170,9 @@ def test_hundreds_of_reloads_leave_descriptors_threads_and_memory_flat(place: Pl
     early = uses[0]
 
     def flat() -> bool:  # a check that is under way holds some descriptors for a moment
-        return all(now <= before + more for before, now, more in zip(early, use(daemon.pid), (2, 2, 4_000), strict=True))
+        return all(
+            now <= before + more for before, now, more in zip(early, use(daemon.pid), (2, 2, 4_000), strict=True)
+        )
 
     daemon.until(flat, f"from {early} to {uses[-1]} it is flat")
     assert daemon.stop() == 0

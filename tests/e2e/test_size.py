@@ -20,7 +20,9 @@ def digest(path: Path) -> str:
 def test_a_file_of_ten_megabytes_is_compared_written_and_repaired(place: Place) -> None:
     source = place.blueprints / "big"
     source.write_bytes(os.urandom(1_000_000) * MEGABYTES)
-    place.declare('r.file(HERE / "big", source="big", limit=1000)\nr.file(HERE / "text", content="line\\n" * 2_000_000)')
+    place.declare(
+        'r.file(HERE / "big", source="big", limit=1000)\nr.file(HERE / "text", content="line\\n" * 2_000_000)'
+    )
     plan = place.plan("--out", "json")
     (big,) = (each for each in plan.json()["resources"] if each["id"].endswith("/big"))
     assert big["changes"][0]["to"] == f"10.0 MB, sha256:{digest(source)[:12]}"

@@ -408,3 +408,50 @@ def test_plan_says_what_cannot_be_judged_now() -> None:
     bench.failed(only(bench.take()), Busy("apt runs"))
     assert bench.outcomes() == [("package", "skipped")]
     assert bench.scheduler.quiet()
+
+
+def test_above_a_noop_resource_nothing_is_waited_for() -> None:
+    bench = settled(
+        Pretended("a"),
+        Pretended("b", depends_on="pretended:a", noop=True),
+        Pretended("c", depends_on="pretended:b"),
+    )
+    bench.scheduler.mark("pretended:c", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    assert only(bench.take()).verb == "apply"
+
+
+def test_a_repair_that_had_to_wait_for_another_is_paid_for_once() -> None:
+    bench = settled(Pretended("dir"), Pretended("file", depends_on="pretended:dir"))
+    for _ in range(3):
+        bench.scheduler.mark("pretended:file", bench.now)
+        bench.checked(only(bench.take()), WRONG)
+        bench.checked(only(bench.take()), WRONG)
+        bench.applied(only(bench.take()))
+        bench.checked(only(bench.take()), WRONG)
+        bench.applied(only(bench.take()))
+        bench.now += 1
+        bench.settle()
+        bench.now += 1
+    assert bench.scheduler.nodes["pretended:file"].tokens == pytest.approx(0.4, abs=0.3)
+
+
+def test_news_while_the_check_runs_does_not_put_off_the_repair() -> None:
+    bench = settled(Pretended("a"))
+    bench.scheduler.mark("pretended:a", bench.now)
+    task = only(bench.take())
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(task, WRONG)
+    assert only(bench.take()).verb == "apply"
+
+
+def test_what_seems_to_have_lost_its_ground_waits_until_that_was_looked_at() -> None:
+    bench = settled(Pretended("dir"), Pretended("file", depends_on="pretended:dir"))
+    bench.scheduler.mark("pretended:file", bench.now)
+    bench.failed(only(bench.take()), NotYet("no such directory", "pretended:dir"))
+    directory = only(bench.take())
+    assert bench.started == [("check", "dir")]
+    bench.checked(directory, WRONG)
+    bench.applied(only(bench.take()))
+    bench.settle()
+    assert bench.outcomes() == [("dir", "changed")], "no failure of the file was ever told"

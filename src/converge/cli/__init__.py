@@ -10,7 +10,22 @@ from converge import exit_codes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, run, and turn what a person can put right into a sentence and an exit code."""
+    """Run what was typed; returns the exit code."""
+    _open_what_is_closed()
+    code = _run(argv)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Nothing can be told any more, and the interpreter must not try once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if code == exit_codes.OK and not isinstance(error, BrokenPipeError):
+            _complain(error.strerror or error, code)
+        return code or exit_codes.ERROR
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Turn what a person can put right into a sentence and an exit code."""
     from converge.cli.options import parse
     from converge.errors import BlueprintNotFound, ConvergeError, Mistakes, NotRoot
     from converge.resources.base import ResourceError
@@ -31,12 +46,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", exit_codes.ERROR)
     except BrokenPipeError:
-        # Whoever read our output has gone (converge plan | head); that is no error, and nothing can be told any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone (converge plan | head), and needs no sentence about it.
         return exit_codes.ERROR
     except OSError as error:
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return _complain(f"{place}{error.strerror or error}", exit_codes.ERROR)
+
+
+def _open_what_is_closed() -> None:
+    """Where we were started with a standard stream closed (``>&-``), no file that we open may take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _complain(error: object, code: int, prefix: str = "converge: ") -> int:

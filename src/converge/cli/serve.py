@@ -69,7 +69,7 @@ def _observers(arguments: Arguments) -> list[Observer]:
     from converge.observers.journal import Journal
 
     shown = observer_for(arguments.out, sys.stdout, daemon=not arguments.timeout, verbose=arguments.verbose)
-    return [shown, Journal()]
+    return [shown, Journal(stderr=arguments.verbose)]
 
 
 def _allow_many_files() -> None:

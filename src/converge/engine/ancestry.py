@@ -8,13 +8,13 @@ from converge.engine.node import Node, Verdict
 
 
 def above(node: Node) -> Iterator[Node]:
-    """All that a node stands on, each after what it stands on itself."""
+    """All that a node stands on, each after what it stands on itself. Noop resources hold nobody back, nor do theirs."""
     seen: set[Node] = {node}
     stack: list[tuple[Node, Iterator[Node]]] = [(node, iter(node.deps))]
     while stack:
         current, deps = stack[-1]
         for dep in deps:
-            if dep not in seen:
+            if dep not in seen and not dep.resource.noop:
                 seen.add(dep)
                 stack.append((dep, iter(dep.deps)))
                 break
@@ -33,14 +33,11 @@ def unconfirmed(node: Node) -> list[Node]:
     suspect: set[Node] = set()
     again: list[Node] = []
     for needed in above(node):
-        if needed.resource.noop:
-            continue
         stale = needed.checked < node.since or needed.dirty or needed.doing is not None
-        if needed.verdict is Verdict.FAILED:
+        if stale or needed.verdict is Verdict.FAILED or not suspect.isdisjoint(needed.deps):
             suspect.add(needed)
-        elif needed.verdict is Verdict.RIGHT and (stale or not suspect.isdisjoint(needed.deps)):
-            suspect.add(needed)
-            again.append(needed)
+            if needed.verdict is Verdict.RIGHT:
+                again.append(needed)
     return again
 
 

@@ -31,14 +31,18 @@ class Ledger:
             causes.add(cause)
             self._unsaved = True
 
-    def settle(self, debtor: str) -> None:
-        if self._debts.pop(debtor, None) is not None:
+    def settle(self, debtor: str, causes: Iterable[str]) -> None:
+        owed = self._debts.get(debtor, set())
+        if not owed.isdisjoint(causes):
+            owed.difference_update(causes)
             self._unsaved = True
+        if not owed:
+            self._debts.pop(debtor, None)
 
     def keep_only(self, debtors: Iterable[str]) -> None:
         """Forget those that the blueprint no longer has."""
         for gone in set(self._debts) - set(debtors):
-            self.settle(gone)
+            self.settle(gone, self.debts(gone))
 
     def save(self) -> None:
         """Make durable what changed since the last time. Raises OSError."""

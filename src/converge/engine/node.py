@@ -37,6 +37,8 @@ class Node:
         """Those that are refreshed when this one changes."""
         self.owed: set[str] = set()
         """Ids whose change calls for a refresh that has not happened yet."""
+        self.settling: set[str] = set()
+        """Those of them that what is being done for it will settle."""
         self.gate: Condition | None = resource.condition
         """None once it has opened."""
         self.since = now
@@ -57,6 +59,8 @@ class Node:
     """What is being done for it off the loop."""
     hung = False
     """Its timed-out call has still not come back; a second one beside it would only pile up."""
+    paid = False
+    """The repair that it waits for has had its share of the rate."""
     limited = False
     """Waiting for its rate limit."""
     gate_dirty = True
@@ -73,6 +77,8 @@ class Node:
 
     busy_since: float | None = None
     """Since when its judgement has been put off, again and again."""
+    contested = False
+    """Somebody changed it between an apply and the look after it; the next time that is a failure."""
     attempts = 0
     noncompliant = False
     another_try = False

@@ -92,7 +92,7 @@ class Scheduler:
         if known is not None:
             # A changed declaration keeps what is true of the place it describes, not what was known of its state.
             node.told, node.hung = known.told, known.hung or known.doing is not None
-            node.owed |= known.owed
+            node.owed |= known.owed | known.settling
             self._retire(known)
         return node
 
@@ -197,11 +197,27 @@ class Scheduler:
                 self._wait_for(node, dep, now)
                 return None
         if node.drift:
-            return self._apply_task(node)
+            return None if self._look_above(node, now) else self._apply_task(node)
         if node.owed and node.verified:
-            return Task("refresh", node, causes=tuple(sorted(node.owed)))
+            return Task("refresh", node, causes=self._settling(node))
         node.limited = False
         return Task("check", node)
+
+    def _look_above(self, node: Node, now: float) -> bool:
+        """Have what it stands on looked at again where that was not done since its drift was noticed.
+
+        The node is considered again once the last of these, one that it depends on itself, is done.
+        """
+        again = unconfirmed(node)
+        for needed in again:
+            self._make_dirty(needed, now, now)
+        return bool(again)
+
+    @staticmethod
+    def _settling(node: Node) -> tuple[str, ...]:
+        """What is due is about to be done; what becomes due from now on is due once more, even for the same cause."""
+        node.settling, node.owed = node.owed, set()
+        return tuple(sorted(node.settling))
 
     def _gate_task(self, node: Node) -> Task | None:
         if not node.gate_dirty:
@@ -210,11 +226,12 @@ class Scheduler:
         return Task("gate", node)
 
     def _apply_task(self, node: Node) -> Task:
-        state, node.drift = node.drift, IN_SYNC
+        state, node.drift, node.paid = node.drift, IN_SYNC, False
         for subscriber in node.subscribers:
             # Before the change, so that a crash in between cannot lose the refresh.
             subscriber.owed.add(node.resource.id)
             self.ledger.owe(subscriber.resource.id, node.resource.id)
+        self._settling(node)
         return Task("apply", node, state)
 
     def _lets_pass(self, dep: Node) -> bool:
@@ -261,11 +278,17 @@ class Scheduler:
         node.checked, node.busy_since = began, None
         node.ran = True
         pace.expect_echo(node, self.settings, now)
+        if left and left != state and not (node.attempts or node.contested):
+            # It differs in another way than before, so somebody was at it meanwhile: that is news, and no failure yet.
+            node.contested = True
+            self._settle(node, done=False)
+            self._make_dirty(node, now, node.window_end)
+            return
         if left:
+            self._settle(node, done=False)
             self._failed(node, still_differs(left), state, now, took)
             return
-        if node.owed and node.resource.apply_refreshes(state):
-            self._settle(node)
+        self._settle(node, done=node.resource.apply_refreshes(state))
         self._changed(node, state, now, took)
 
     def refreshed(self, node: Node, causes: Iterable[str], *, now: float, took: float) -> None:
@@ -273,7 +296,7 @@ class Scheduler:
         if not self._accept(node):
             return
         pace.expect_echo(node, self.settings, now)
-        self._settle(node)
+        self._settle(node, done=True)
         self._changed(node, (_refresh_change(causes),), now, took)
 
     def gated(self, node: Node, met: bool, *, now: float) -> None:
@@ -296,11 +319,16 @@ class Scheduler:
         if not self._accept(node):
             return
         node.hung = hung
+        self._settle(node, done=False)
         if doing == "gate":
             node.gate_dirty = True
         elif doing != "check":
             pace.expect_echo(node, self.settings, now)
         if isinstance(error, Busy) and self._put_off(node, error, now):
+            return
+        if not self.planning and isinstance(error, NotYet) and self._look_above(node, now):
+            # What is missing may be what one of these brings, whose own news has not come yet.
+            node.dirty, node.due = True, now
             return
         if self.planning and isinstance(error, NotYet):
             after = pending_above(node, error.needs)
@@ -406,13 +434,18 @@ class Scheduler:
             self._make_dirty(dependent, now, now)
         self._release(node)
 
-    def _settle(self, node: Node) -> None:
-        node.owed.clear()
-        self.ledger.settle(node.resource.id)
+    def _settle(self, node: Node, *, done: bool) -> None:
+        """What was due when the task began was done with it, or is due still."""
+        causes, node.settling = node.settling, set()
+        if done:
+            self.ledger.settle(node.resource.id, causes - node.owed)
+        else:
+            node.owed |= causes
 
     def _right(self, node: Node) -> None:
         node.verdict = Verdict.RIGHT
         node.attempts, node.noncompliant, node.outside, node.limited = 0, False, False, False
+        node.contested = False
 
     def _release(self, node: Node) -> None:
         """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""
@@ -423,15 +456,13 @@ class Scheduler:
     def _found_drift(self, node: Node, found: State, now: float) -> None:
         """To be applied, once what it stands on is confirmed, and its rate allows it."""
         node.another_try = False
-        wait = pace.repair_wait(node, self.settings, now) if node.outside else 0.0
+        wait = pace.repair_wait(node, self.settings, now) if node.outside and not node.paid else 0.0
         if wait:
             node.dirty, node.limited, node.due = True, True, now + wait
         else:
-            node.drift = found
-            if not node.dirty:
-                node.dirty, node.due = True, now
-            for needed in unconfirmed(node):
-                self._make_dirty(needed, now, now)
+            # News that came while the check ran needs no window of its own: the check after the apply is later still.
+            node.dirty, node.due = True, now
+            node.drift, node.paid = found, node.outside
         self._consider(node)
 
     def _found_pending(self, node: Node, state: State, took: float) -> None:

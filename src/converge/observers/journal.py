@@ -19,10 +19,10 @@ _PRIORITIES: dict[Severity, int] = {
 
 
 class Journal:
-    """Writes to syslog(3), which on a systemd machine is the journal."""
+    """Writes to syslog(3), which on a systemd machine is the journal; with ``stderr`` there as well."""
 
-    def __init__(self, ident: str = "converge") -> None:
-        syslog.openlog(ident, syslog.LOG_PID, syslog.LOG_DAEMON)
+    def __init__(self, ident: str = "converge", *, stderr: bool = False) -> None:
+        syslog.openlog(ident, syslog.LOG_PID | (syslog.LOG_PERROR if stderr else 0), syslog.LOG_DAEMON)
         self._news = News()
         self._news.only_news()
 

@@ -126,7 +126,10 @@ class Words:
     def notice(self, event: Notice) -> str:
         label = self._look.paint(event.severity, f"{_SEVERITIES[event.severity]}:")
         about = f"{self.clean(event.id)}: " if event.id else ""
-        return f"{label} {about}{self.clean(event.text)}\n"
+        first, *rest = _lines(event.text)
+        return f"{label} {about}{self.clean(first)}\n" + "".join(
+            f"{self._indent}{self._tabbed(line)}\n" for line in rest
+        )
 
     def summary(self, summary: Summary, *, interrupted: bool) -> str:
         counts = [(status, summary.counts[status]) for status in STATUSES if summary.counts[status]]

@@ -131,9 +131,16 @@ def _content_changes(file: File, folder: int, name: str, status: os.stat_result)
         if same(old, new):
             return []
     except PermissionError:
-        return list(unknown(file))
+        return _unreadable(file, status)
     diff = None if file.sensitive else content_diff(file.at, old, new)
     return [Change("content", _show(file, old), _show(file, new), "update", diff)]
+
+
+def _unreadable(file: File, status: os.stat_result) -> list[Change]:
+    """Its owner may replace what he may not read, if he can read it afterwards."""
+    if file.is_whole() and status.st_uid == os.geteuid() and file.mode is not None and file.mode & stat.S_IRUSR:
+        return [Change("content", f"not readable by {me()}", _show(file, desired(file, None)))]
+    return list(unknown(file))
 
 
 def _mode_changes(file: File, status: os.stat_result) -> Iterator[Change]:
