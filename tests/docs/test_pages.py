@@ -1,0 +1,121 @@
+"""What the documents show is true: examples load and can be planned, commands parse, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import ROOT, Block, Sandbox, as_blueprint, blocks, converge_commands, pages
+
+from converge.cli import main, options
+from converge.loading import load
+
+PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in pages()}
+EXAMPLES = [
+    pytest.param(name, block, id=f"{name}:{block.line}")
+    for name, text in PAGES.items()
+    for block in blocks(text)
+    if block.language == "python" and "not-a-blueprint" not in block.words
+]
+COMMANDS = [
+    pytest.param(words, id=f"{name}: {line}") for name, text in PAGES.items() for line, words in converge_commands(text)
+]
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(EXAMPLES) > 15
+    assert len(COMMANDS) > 15
+
+
+@pytest.mark.parametrize(("page", "block"), EXAMPLES)
+def test_an_example_of_a_blueprint_can_be_planned(
+    page: str, block: Block, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.put_files(PAGES[page])
+    path = str(sandbox.put("example.py", as_blueprint(block.text)))
+    names = re.findall(r'@blueprint\("([^"]+)"', block.text) or ["example"]
+    for name in names:
+        if "load-only" in block.words:
+            assert load(f"{path}:{name}").graph.resources
+            continue
+        code = main(["plan", "--out", "serial", f"{path}:{name}"])
+        said = capsys.readouterr()
+        assert code == 0, said.out + said.err
+        assert re.search(r"\d (pending|skipped)", said.out.splitlines()[-1])
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_command_line_that_is_shown_parses(words: list[str]) -> None:
+    try:
+        options.parse(words)
+    except SystemExit as ended:
+        assert ended.code == 0, words  # --help ends by itself
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "make_docs.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def headings(text: str) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", outside, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_within_the_documents_lead_somewhere(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[name]):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        page = (ROOT / name).parent / path if path else ROOT / name
+        assert page.exists(), target
+        if anchor:
+            assert anchor in headings(page.read_text()), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tests_that_are_named_exist(name: str) -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for word in re.findall(r"PYTEST='-k (\w+)'", PAGES[name]):
+        if word != "symlink":
+            assert re.search(rf"def test_\w*{word}", tests), word
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for text in PAGES.values():
+        for target in re.findall(r"`make ([a-z][a-z-]*)|^make ([a-z][a-z-]*)", text, flags=re.MULTILINE):
+            assert re.search(rf"^{''.join(target)}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_unit_that_is_shown_is_valid(sandbox: Sandbox) -> None:
+    (unit,) = (block for block in blocks(PAGES["docs/operations.md"]) if block.file == "converge.service")
+    # The program that it names is nowhere on this machine, but in the sandbox.
+    program = sandbox.put("../opt/converge/bin/converge", "#!/bin/sh\n")
+    program.chmod(0o755)
+    path = sandbox.put("converge.service", unit.text)
+    try:
+        done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("systemd-analyze is not installed")
+    complaints = [line for line in done.stderr.splitlines() if path.name in line]
+    assert not complaints
+
+
+def test_nothing_in_the_documents_is_left_to_do() -> None:
+    for name, text in PAGES.items():
+        assert "TODO" not in text, name
+
+
+def test_the_screenshot_loads_nothing_from_elsewhere() -> None:
+    picture = Path(ROOT / "docs" / "screenshot.svg").read_text()
+    assert "url(http" not in picture
+    assert "/tmp/" not in picture
