@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import stat
@@ -10,11 +11,17 @@ from collections.abc import Iterable, Iterator
 
 from converge.resources.file.content import Content, pieces
 
+NEW_MODE = 0o644
+"""Of files whose mode is not declared."""
+
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARK = ".converge-"
 _NAME_MAX = 255
 _ROOM = _NAME_MAX - len(_MARK) - 9
 _TEMPORARY = re.compile(r"\.(.+)\.converge-[0-9a-f]{8}", re.DOTALL)
+
+_numbers = itertools.count(int.from_bytes(os.urandom(4), "big"))
+"""One for each temporary name. Where another process has the same, creating the file fails, and is tried again later."""
 
 _ACL = "system.posix_acl_access"
 _TIED_TO_CONTENT = {"security.capability", "security.ima", "security.evm"}
@@ -23,7 +30,7 @@ _MAY_BE_REFUSED = ("security.", "trusted.")
 
 def temporary_name(name: str) -> str:
     """A name beside ``name`` that nobody has, and that :func:`leftovers` knows again."""
-    return f".{_stem(name)}{_MARK}{os.urandom(4).hex()}"
+    return f".{_stem(name)}{_MARK}{next(_numbers) & 0xFFFFFFFF:08x}"
 
 
 def leftovers(candidates: Iterable[str], names: Iterable[str]) -> Iterator[str]:
@@ -54,12 +61,12 @@ class Replacement:
 
     __slots__ = ("folder", "handle", "name", "published", "temporary")
 
-    def __init__(self, folder: int, name: str) -> None:
+    def __init__(self, folder: int, name: str, mode: int = 0o600) -> None:
         self.folder = folder
         self.name = name
         self.temporary = temporary_name(name)
         self.published = False
-        self.handle = os.open(self.temporary, _CREATE, 0o600, dir_fd=folder)
+        self.handle = os.open(self.temporary, _CREATE, mode, dir_fd=folder)
 
     def write(self, content: Content) -> None:
         """Put the content into it."""
@@ -73,12 +80,15 @@ class Replacement:
             uid = old.st_uid if uid is None else uid
             gid = old.st_gid if gid is None else gid
             mode = stat.S_IMODE(old.st_mode) if mode is None else mode
-        if uid is not None or gid is not None:
-            mine = os.fstat(self.handle)
-            if uid not in (None, mine.st_uid) or gid not in (None, mine.st_gid):
-                os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
-        # After the owner, since a change of owner clears the set-user-id bits.
-        os.fchmod(self.handle, 0o644 if mode is None else mode)
+        mode = NEW_MODE if mode is None else mode
+        mine = os.fstat(self.handle)
+        moved = uid not in (None, mine.st_uid) or gid not in (None, mine.st_gid)
+        if moved:
+            os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
+        # After the owner, since a change of owner clears the set-user-id bits; and only where it has to be: the file
+        # system writes even a change to the same mode into its journal.
+        if moved or stat.S_IMODE(mine.st_mode) != mode:
+            os.fchmod(self.handle, mode)
 
     def sync(self) -> None:
         """Wait until it is on the disk."""

@@ -16,7 +16,7 @@ from converge.resources.file.entry import refuse_unknown
 from converge.resources.file.errors import explain, shown
 from converge.resources.file.ownership import owner_ids, set_metadata
 from converge.resources.file.place import find_folder, is_link, look, need_folder, remove
-from converge.resources.file.replacement import Replacement
+from converge.resources.file.replacement import NEW_MODE, Replacement
 from converge.resources.file.traverse import sync_directory
 from converge.resources.file.validation import validate
 
@@ -105,8 +105,15 @@ class _Chunk:
         if old is not None and all(change.property in _METADATA for change in state):
             _set_metadata(file, folder, self.batch)
             return
-        self.staged[index] = replacement = Replacement(folder, file.name())
+        self.staged[index] = replacement = Replacement(folder, file.name(), _mode_at_first(file, old))
         _fill(file, replacement, old, self.batch)
+
+
+def _mode_at_first(file: File, old: os.stat_result | None) -> int:
+    """The mode to create the file with: its own, where that is all there is to say, else one that is nobody else's."""
+    if old is not None or file.owner is not None or file.group is not None:
+        return 0o600
+    return NEW_MODE if file.mode is None else file.mode & 0o777
 
 
 def _remove(file: File, batch: Batch) -> None:
