@@ -35,6 +35,10 @@ def machine() -> Iterator[object]:
     why = _machine.why_not()  # type: ignore[attr-defined]  # loaded by path
     if why:
         pytest.skip(f"no container for system tests: {why}")
+    try:
+        _machine.root()  # type: ignore[attr-defined]  # loaded by path
+    except _machine.Unavailable as error:  # type: ignore[attr-defined]
+        pytest.skip(f"no container for system tests: {error}")
     # Not below pytest's own folder: an overlay cannot be put on every file system, and its paths are bounded.
     with tempfile.TemporaryDirectory(prefix="converge-system-", dir="/var/tmp") as folder:
         name = f"converge-{os.getpid()}-{next(_numbers)}"

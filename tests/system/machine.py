@@ -1,6 +1,6 @@
 """A real Debian with systemd, booted in a container for one test and thrown away after it.
 
-The root is made once by debootstrap and kept in ``.cache``; each machine is an overlay of it, so that booting takes
+The root is made once by debootstrap and kept in /var/cache, for all checkouts; each machine is an overlay of it, so that booting takes
 about a second and nothing that a test does is left. The checkout and the Python that runs the tests are seen inside at
 the same paths, read-only, so that ``converge`` runs there as it is here.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-CACHE = CHECKOUT / ".cache" / "system"
+CACHE = Path(os.environ.get("CONVERGE_TEST_CACHE", "/var/cache/converge-tests"))
 RELEASE = "bookworm"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3-minimal", "nftables", "iproute2", "procps",
@@ -29,6 +29,10 @@ VERSION = "1"
 """Goes up when the root has to be made anew, in the cache too."""
 DEADLINE = 30.0
 T = TypeVar("T")
+
+
+class Unavailable(Exception):
+    """No machine can be had, and why."""
 
 
 def why_not() -> str | None:
@@ -43,17 +47,25 @@ def why_not() -> str | None:
 
 
 def root() -> Path:
-    """The folder with the system that all machines start from; made where it is not there. Takes a minute then."""
+    """The folder with the system that all machines start from; made where it is not there. Takes a minute then.
+
+    Raises Unavailable where it cannot be made, as without a way to a mirror of Debian's packages.
+    """
     ready = CACHE / f"root-{RELEASE}-{VERSION}"
     if ready.exists():
         return ready
-    _install_tools()
+    try:
+        _install_tools()
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"what makes it could not be installed: {error}") from error
     CACHE.mkdir(parents=True, exist_ok=True)
     making = CACHE / f"making-{os.getpid()}"
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", RELEASE, str(making), _mirror()]
     try:
         _must(command, timeout=900)
         making.rename(ready)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"its root could not be made: {error}") from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return ready
