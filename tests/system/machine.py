@@ -1,8 +1,8 @@
 """A real Debian with systemd, booted in a container for one test and thrown away after it.
 
-The root is made once by debootstrap and kept in /var/cache, for all checkouts; each machine is an overlay of it, so that booting takes
-about a second and nothing that a test does is left. The checkout and the Python that runs the tests are seen inside at
-the same paths, read-only, so that ``converge`` runs there as it is here.
+The root is made once by debootstrap and kept in /var/cache, for all checkouts; each machine is an overlay of it, so
+that booting takes about a second and nothing that a test does is left. The checkout and the Python that runs the tests
+are seen inside at the same paths, read-only, so that ``converge`` runs there as it is here.
 """
 
 from __future__ import annotations
