@@ -80,7 +80,9 @@ class Scheduler:
         self.ledger.keep_only(self.nodes)
         self.teller.begin(nodes)
         for node in nodes:
-            self._consider(node)
+            # At first, what stands on something is considered when that is done; before, it could only wait.
+            if before or all(dep.resource.noop for dep in node.deps):
+                self._consider(node)
 
     def _node_for(self, resource: Resource, known: Node | None, now: float) -> Node:
         if known is not None and known.resource == resource:
@@ -278,8 +280,8 @@ class Scheduler:
         node.checked, node.busy_since = began, None
         node.ran = True
         pace.expect_echo(node, self.settings, now)
-        if left and left != state and not (node.attempts or node.contested):
-            # It differs in another way than before, so somebody was at it meanwhile: that is news, and no failure yet.
+        if left and (left != state or node.outside or node.dirty) and not (node.attempts or node.contested):
+            # Who changed it before may have changed it again, after our apply: that is news, and no failure yet.
             node.contested = True
             self._settle(node, done=False)
             self._make_dirty(node, now, node.window_end)
@@ -451,7 +453,8 @@ class Scheduler:
         """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""
         for dependent in node.dependents:
             self._consider(dependent)
-        self._consider(node)
+        if node.dirty:
+            self._consider(node)
 
     def _found_drift(self, node: Node, found: State, now: float) -> None:
         """To be applied, once what it stands on is confirmed, and its rate allows it."""
