@@ -21,33 +21,50 @@ ENTRY_POINTS = "converge.blueprints"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A blueprint that has been run. ``files`` are its own: a change of one calls for loading it again."""
+    """A blueprint that has been run."""
 
     name: str
     graph: Graph
     files: frozenset[str]
+    """Its own: a change of one calls for loading it again."""
+    wanted: str
+    """What to ask for to load it again, whatever folder we are in then."""
 
 
-def load(wanted: str, *, resource_timeout: float = 300.0) -> Loaded:
+def load(wanted: str, *, resource_timeout: float = 300.0, afresh: bool = False) -> Loaded:
     """Run the blueprint that ``wanted`` names: a registered name, ``file.py`` or ``file.py:function``.
 
+    ``afresh``: read it again also where it was imported before, from an installed package. A file is always read again.
     Raises BlueprintNotFound, or Mistakes with all that is wrong. Touches nothing on the machine.
     """
     # What a blueprint prints is for the person who wrote it, and must not get between what we print for a program.
     with _without_bytecode(), redirect_stdout(sys.stderr):
         if _is_path(wanted):
             return _load_file(wanted, resource_timeout)
+        if afresh:
+            _forget(wanted)
         found = _find_registered(wanted)
         graph = _run(wanted, found.function, {found.file}, resource_timeout)
-        return Loaded(wanted, graph, frozenset({found.file}))
+        return Loaded(wanted, graph, frozenset({found.file}), wanted)
 
 
 def _is_path(wanted: str) -> bool:
     return "/" in wanted or wanted.partition(":")[0].endswith(".py")
 
 
+def _forget(name: str) -> None:
+    """Let the module of an installed package that declares this blueprint be imported anew."""
+    import importlib
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        sys.modules.pop(point.module, None)
+    importlib.invalidate_caches()
+
+
 def _find_registered(name: str) -> Blueprint:
-    load_entry_points(name)
+    for _, error in load_entry_points(name):
+        raise BlueprintNotFound(f"the blueprint {name} cannot be imported: {_in_words(error)}") from error
     found = registry.get(name)
     if found is None:
         from importlib.metadata import entry_points
@@ -61,17 +78,17 @@ def _find_registered(name: str) -> Blueprint:
     return found
 
 
-def load_entry_points(name: str | None = None) -> list[tuple[str, Exception]]:
+def load_entry_points(name: str | None = None) -> list[tuple[str, BaseException]]:
     """Import installed packages' blueprints, or the one called ``name``; returns those that failed to import."""
     from importlib.metadata import entry_points
 
-    failed: list[tuple[str, Exception]] = []
+    failed: list[tuple[str, BaseException]] = []
     for point in entry_points(group=ENTRY_POINTS):
         if name is not None and point.name != name:
             continue
         try:
             point.load()
-        except Exception as error:  # noqa: BLE001 - a broken package must not take the others with it; it is reported
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken package is reported, and takes no other with it
             failed.append((point.name, error))
     return failed
 
@@ -84,7 +101,8 @@ def _load_file(wanted: str, resource_timeout: float) -> Loaded:
             module = _execute(path)
             name, function = _choose(module, path, function_name)
             graph = _run(name, function, {path}, resource_timeout)
-            return Loaded(name, graph, frozenset({path, *own_modules()}))
+            again = f"{path}:{function_name}" if function_name else path
+            return Loaded(name, graph, frozenset({path, *own_modules()}), again)
         except ConvergeError as error:
             error.files = frozenset({path, *own_modules(), *_blamed(error, os.path.dirname(path))})
             raise

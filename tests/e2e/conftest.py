@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import time
@@ -23,8 +21,6 @@ import pytest
 T = TypeVar("T")
 
 DEADLINE = 20.0  # for what is certain to come; reaching it is a failure
-NOBODY = 65534
-SRC = Path(__file__).parents[2] / "src"
 HEADER = """\
 from __future__ import annotations
 from pathlib import Path
@@ -109,6 +105,17 @@ class Daemon:
         except pytest.fail.Exception as error:
             pytest.fail(f"{error}\nit said:\n{self.said()}")
 
+    def until_reads(self, path: Path, text: str) -> None:
+        """Wait until a file has this content."""
+
+        def reads() -> bool:
+            try:
+                return path.read_text() == text
+            except FileNotFoundError:
+                return False
+
+        self.until(reads, f"{path} has the content {text!r}")
+
     def watching(self) -> Daemon:
         """Wait until the first convergence is done."""
         self.until(lambda: any("WATCHING" in line or '"watching"' in line for line in list(self.lines)), "WATCHING")
@@ -122,6 +129,10 @@ class Daemon:
     def notices(self, severity: str = "") -> list[str]:
         """The texts of its notices."""
         return [e["text"] for e in self.events if e["event"] == "notice" and e["severity"].startswith(severity)]
+
+    def notice(self, part: str) -> None:
+        """Wait until it has said so."""
+        self.until(lambda: any(part in text for text in self.notices()), f"a notice with {part!r}")
 
     def outcome(self, id: str | Path, status: str, since: int = 0) -> dict[str, Any]:
         """Wait for an outcome with this status, after the first ``since`` events."""
@@ -195,7 +206,7 @@ class Place:
         """Run a command to its end."""
         done = subprocess.run(
             [*self.python, *map(str, arguments)],
-            capture_output=True, text=True, env=self.env | env, cwd=self.blueprints, timeout=120,
+            check=False, capture_output=True, text=True, env=self.env | env, cwd=self.blueprints, timeout=120,
             stdin=subprocess.DEVNULL, user=self.user, group=self.user, extra_groups=None if self.user is None else [],
         )  # fmt: skip
         return Said(done.returncode, done.stdout, done.stderr)
@@ -207,12 +218,14 @@ class Place:
         """Converge and end."""
         return self.run("serve", self.site, "--timeout", "200ms", *options, **env)
 
-    def start(self, *options: str, command: str = "serve", **env: str) -> Daemon:
+    def start(
+        self, *options: str, command: str = "serve", site: Path | None = None, cwd: Path | None = None, **env: str
+    ) -> Daemon:
         """Start ``serve``, or another command; whatever becomes of it, it is gone at the end of the test."""
         process = subprocess.Popen(
-            [*self.python, command, str(self.site), *options],
+            [*self.python, command, str(site or self.site), *options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-            env=self.env | env, cwd=self.blueprints, start_new_session=True,
+            env=self.env | env, cwd=cwd or self.blueprints, start_new_session=True,
             user=self.user, group=self.user, extra_groups=None if self.user is None else [],
         )  # fmt: skip
         daemon = Daemon(process)
@@ -221,7 +234,7 @@ class Place:
 
     def serve(self, *options: str, **env: str) -> Daemon:
         """Start a daemon that tells what it does as JSON lines, and wait until it watches."""
-        return self.start("--out", "json", *options, **env).watching()
+        return self.start("--out", "json", *options, command="serve", site=None, cwd=None, **env).watching()
 
     @staticmethod
     def until(holds: Callable[[], T], what: str = "it") -> T:
@@ -238,50 +251,29 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    """A scratch machine."""
-    found = Place(tmp_path.resolve())
-    yield found
-    found.close()
+def new_place() -> Iterator[Callable[[Path], Place]]:
+    """Makes a scratch machine in some folder; its daemons are gone at the end."""
+    made: list[Place] = []
 
+    def make(root: Path) -> Place:
+        made.append(Place(root))
+        return made[-1]
 
-@pytest.fixture(scope="module")
-def module_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A scratch machine for all tests of a module, for what is run once and looked at from many sides."""
-    found = Place(tmp_path_factory.mktemp("place").resolve())
-    yield found
-    found.close()
+    yield make
+    for place in made:
+        place.close()
 
 
 @pytest.fixture
-def nobodys_place() -> Iterator[Place]:
-    """A scratch machine on which ``converge`` runs as a user without privileges."""
-    if os.geteuid() != 0:
-        pytest.skip("becoming somebody else needs root")
-    python = shutil.which("python3", path="/usr/bin")
-    packages = next((Path(p) for p in sys.path if p.endswith("site-packages")), None)
-    for base in (tempfile.gettempdir(), "/var/tmp", "/dev/shm"):
-        root = Path(tempfile.mkdtemp(dir=base)).resolve()
-        root.chmod(0o755)
-        env = {"PYTHONPATH": f"{SRC}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
-        tried = subprocess.run(
-            [python or "false", "-c", f"import os, rustworkx, converge; os.stat({str(root)!r})"],
-            user=NOBODY, group=NOBODY, extra_groups=[], env=env, cwd="/", capture_output=True, text=True,
-        )  # fmt: skip
-        if tried.returncode == 0:
-            break
-        root.rmdir()
-    else:
-        pytest.skip(f"no Python and no folder that uid {NOBODY} can use: {tried.stderr.strip()[-200:]}")
-    place = Place(root)
-    for folder in (place.managed, place.blueprints, root):
-        os.chown(folder, NOBODY, NOBODY)
-    place.python = [python or "", "-m", "converge"]
-    place.user = NOBODY
-    place.env |= env | {"HOME": str(root)}
-    yield place
-    place.close()
-    shutil.rmtree(root)
+def place(new_place: Callable[[Path], Place], tmp_path: Path) -> Place:
+    """A scratch machine."""
+    return new_place(tmp_path.resolve())
+
+
+@pytest.fixture(scope="module")
+def module_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A scratch machine for all tests of a module, for what is run once and looked at from many sides."""
+    return Place(tmp_path_factory.mktemp("place").resolve())
 
 
 @pytest.fixture
@@ -315,5 +307,4 @@ def chattr() -> Iterator[Callable[[str, Path], None]]:
 
     yield do
     for flag, path in touched:
-        with contextlib.suppress(OSError):
-            subprocess.run(["chattr", flag, str(path)], check=False, capture_output=True)
+        subprocess.run(["chattr", flag, str(path)], check=False, capture_output=True)

@@ -250,3 +250,18 @@ def test_too_few_descriptors_are_an_error_and_not_the_end(place: Place) -> None:
     assert "Traceback" not in done.stderr
     assert done.returncode in (0, 1)
     assert done.returncode == 1 or all((place.managed / f"d{n}/a").exists() for n in range(50))
+
+
+def test_a_name_or_a_path_that_is_too_long(place: Place) -> None:
+    place.declare(
+        """
+        r.file(HERE / ("f" * 255), content="x")
+        r.symlink(HERE / ("l" * 255), "x")
+        r.file(HERE / "other", content="x")
+        """
+    )
+    assert place.once().code == 0
+    assert len(list(place.managed.iterdir())) == 3
+    for path in ('HERE / ("y" * 256)', 'f"{HERE}/" + "z/" * 2020 + "f"', '"/" + "z/" * 3000 + "f"'):
+        place.declare(f'r.file({path}, content="x")' + OTHER)
+        assert "too long" in failed(place)["error"] or "does not exist" in failed(place)["error"]

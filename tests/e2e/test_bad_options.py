@@ -1,4 +1,4 @@
-"""Every option of every kind, given wrongly: one report names each with its line, its resource and what to write instead."""
+"""Every option of every kind, given wrongly: one report names each with its line and what to write instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EVERY_KIND = {
     "depends_on=5": "depends_on must be Resource or str or a list of Resource or str, not 5",
     "depends_on=[5]": "depends_on must be Resource or str or a list of Resource or str, not [5]",
-    "depends_on='file:/etc/mtod'": "depends_on names file:/etc/mtod, which is not declared (did you mean file:/etc/motd?)",
+    "depends_on='file:/etc/mtod'": "names file:/etc/mtod, which is not declared (did you mean file:/etc/motd?)",
     "critical='yes'": "critical must be bool, not 'yes'",
     "noop=1": "noop must be bool, not 1",
     "retry='3'": "retry must be int or None, not '3'",
@@ -73,7 +73,7 @@ FILE = {
     "line='a\\nb'": "a line cannot hold a line break; use block= for several lines",
     "line=Line('x', match='(')": "match='(' is not a regular expression: ",
     "line=Line('x', after='a', before='b')": "a line goes either after= or before= another line, not both",
-    "line=[Line('a', match='^'), Line('b', match='^')]": "the lines 'a' and 'b' cannot both hold: the second undoes the first",
+    "line=[Line('a', match='^'), Line('b', match='^')]": "the lines 'a' and 'b' cannot both hold: the second",
     "line='x', content='y'": "line and block edit a file whose content is not declared; leave out content",
     "block=5": "block must be str or Block or a list of str or Block, not 5",
     "block=['a', 'b']": "two blocks are both named 'converge'; give each its own name=",
@@ -123,7 +123,7 @@ EXEC = {
     "command='x', creates=5": "creates must be str or None, not 5",
     "command='x', creates='y'": "creates takes a full path such as /srv/app, not 'y'",
     "command='x', only_on=5": "only_on must be Resource or str or a list of Resource or str, not 5",
-    "command='x', only_on='file:/etc/mtod'": "names file:/etc/mtod, which is not declared (did you mean file:/etc/motd?)",
+    "command='x', only_on='file:/etc/mtod'": "names file:/etc/mtod, which is not declared (did you mean",
     "command='x', dir=5": "dir must be str or None, not 5",
     "command='x', dir='y'": "dir takes a full path such as /srv/app, not 'y'",
     "command='x', env=['A=1']": "env must be a dict of str to str, not ['A=1']",
@@ -139,7 +139,7 @@ EXEC = {
     "command='x', retry_delay=()": "retry_delay must be float or str or None, not ()",
     "command='x', watch='/x'": "watch must be a list of str, not '/x'",
     "command='x', unless='y', watch=['z']": "watch takes a full path such as /srv/app, not 'z'",
-    "command='x', watch=['/z']": "watch says when to look at a guard, and there is none; add unless= or creates=, or use only_on=",
+    "command='x', watch=['/z']": "watch says when to look at a guard, and there is none; add unless= or creates=",
     "command='x', sensitive=None": "sensitive must be bool, not None",
     "command='x', cretes='/y'": "has no option cretes (did you mean creates",
 }

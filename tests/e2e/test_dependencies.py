@@ -151,7 +151,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started_and_holds_up_nob
     pid = int((place.managed / "pid").read_text())
     daemon.until(lambda: not alive(pid), "what it left in its process group is gone")
     (place.managed / "1").write_text("tampered")
-    daemon.until(lambda: (place.managed / "1").read_text() == "x")
+    daemon.until_reads(place.managed / "1", "x")
 
 
 def test_a_resource_waits_for_its_condition(place: Place) -> None:
@@ -172,7 +172,7 @@ def test_a_resource_waits_for_its_condition(place: Place) -> None:
     assert late.read_text() == after.read_text() == "x"
     (gate / "open").unlink()  # it only has to hold first
     late.write_text("tampered")
-    daemon.until(lambda: late.read_text() == "x")
+    daemon.until_reads(late, "x")
 
 
 def test_conditions_combine(place: Place) -> None:
@@ -217,7 +217,7 @@ def test_before_a_repair_what_it_stands_on_is_put_right_first(place: Place) -> N
         (place.managed / "config").write_text("bad")
         (place.managed / "built").unlink()
         daemon.until(lambda: (place.managed / "built").exists() and (place.managed / "built").read_text() == "good")
-        daemon.until(lambda: (place.managed / "config").read_text() == "good")
+        daemon.until_reads(place.managed / "config", "good")
 
 
 def test_also_when_no_news_told_that_what_it_stands_on_is_gone(place: Place) -> None:

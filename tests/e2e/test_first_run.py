@@ -1,4 +1,4 @@
-"""The first convergence, from an empty folder to a site of every kind of resource, and what plan says before and after."""
+"""The first convergence, from an empty folder to a site of every kind, and what plan says before and after."""
 
 from __future__ import annotations
 
@@ -124,3 +124,21 @@ def test_blueprints_include_one_another(place: Place) -> None:
     )
     said = place.run("serve", "site.py:site", "--timeout", "200ms", "--out", "json")
     assert list(said.statuses().values()) == ["changed", "changed"]
+
+
+def test_modes_do_not_depend_on_the_umask(place: Place) -> None:
+    place.declare(
+        """
+        r.directory(HERE / "d")
+        r.file(HERE / "d/a", content="x")
+        r.file(HERE / "p/q/a", content="x", parents=True)
+        r.file(HERE / "open", content="x", mode=0o666)
+        """
+    )
+    before = os.umask(0o077)
+    try:
+        assert place.once().code == 0
+    finally:
+        os.umask(before)
+    modes = {str(path.relative_to(place.managed)): path.stat().st_mode & 0o7777 for path in place.managed.rglob("*")}
+    assert modes == {"d": 0o755, "d/a": 0o644, "p": 0o755, "p/q": 0o755, "p/q/a": 0o644, "open": 0o666}

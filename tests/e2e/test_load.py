@@ -55,9 +55,9 @@ def test_a_file_that_flaps_is_limited_holds_up_no_other_and_is_right_in_the_end(
         for number in range(20):
             other = place.managed / f"other{number}"
             other.write_text("tampered")
-            daemon.until(lambda other=other: other.read_text() == "right", "the other one is repaired")  # type: ignore[misc]
+            daemon.until_reads(other, "right")
         daemon.until(lambda: when(daemon.events[-1]) - when(daemon.events[since]) > 2 or touch(place))
-    daemon.until(lambda: flaps.read_text() == "right", "the one that flapped is right")
+    daemon.until_reads(flaps, "right")
     repairs = [when(event) for event in daemon.outcomes(flaps, since) if event["status"] == "changed"]
     assert len(repairs) <= 3 + rate * (repairs[-1] - repairs[0]) + 1
 

@@ -66,10 +66,10 @@ def test_an_unmanaged_parent_that_is_moved_away_is_an_error_until_it_is_back(pla
     parent.rename(away)
     assert f"the directory {parent} does not exist" in daemon.outcome(parent / "file", "failed")["error"]
     (place.managed / "other").write_text("tampered")
-    daemon.until(lambda: (place.managed / "other").read_text() == "x")
+    daemon.until_reads(place.managed / "other", "x")
     (away / "file").write_text("while nobody looked")
     away.rename(parent)
-    daemon.until(lambda: (parent / "file").read_text() == "x", "the file is right")
+    daemon.until_reads(parent / "file", "x")
 
 
 def test_a_file_is_made_as_soon_as_its_ancestors_have_appeared_one_by_one(place: Place) -> None:
@@ -90,7 +90,7 @@ def test_a_file_that_makes_its_parents_needs_none(place: Place) -> None:
     place.declare('r.file(HERE / "one/two/file", content="x", parents=True, limit=1000)')
     daemon = place.serve()
     shutil.rmtree(place.managed / "one")
-    daemon.until(lambda: (place.managed / "one/two/file").exists())
+    daemon.until((place.managed / "one/two/file").exists)
 
 
 def test_a_file_system_mounted_over_the_folder_and_unmounted_again_is_noticed(
@@ -104,11 +104,11 @@ def test_a_file_system_mounted_over_the_folder_and_unmounted_again_is_noticed(
     mount(over)
     daemon.until(lambda: (over / "file").exists() and (over / "file").read_text() == "x", "the file is there as well")
     (over / "file").write_text("tampered")
-    daemon.until(lambda: (over / "file").read_text() == "x", "it is watched there")
+    daemon.until_reads(over / "file", "x")
     subprocess.run(["umount", str(over)], check=True)
     assert (over / "file").stat().st_ino == below.st_ino
     (over / "file").write_text("tampered")
-    daemon.until(lambda: (over / "file").read_text() == "x", "what was below is watched again")
+    daemon.until_reads(over / "file", "x")
 
 
 @pytest.mark.parametrize(("flag", "frozen"), [("i", "dir/file"), ("i", "dir"), ("a", "dir/file")])
@@ -135,4 +135,25 @@ def test_what_is_frozen_is_one_clear_error_and_is_right_at_the_next_news_after_i
     assert len(daemon.outcomes(file)) == 1
     chattr(f"-{flag}", place.managed / frozen)
     os.utime(file)
-    daemon.until(lambda: file.read_text() == "x", "it is right again")
+    daemon.until_reads(file, "x")
+
+
+def test_a_file_behind_a_link_is_kept_right_wherever_the_link_leads(place: Place) -> None:
+    place.declare('r.file(HERE / "current/file", content="x", limit=1000)\nr.file(HERE / "other", content="x")')
+    for name in ("one", "two"):
+        (place.managed / name).mkdir()
+    link = place.managed / "current"
+    link.symlink_to("one")
+    daemon = place.serve()
+    (place.managed / "one/file").write_text("tampered under its other name")
+    daemon.until_reads(place.managed / "one/file", "x")
+    (place.managed / "next").symlink_to("two")
+    (place.managed / "next").rename(link)
+    daemon.until((place.managed / "two/file").exists, "it is there where the link leads now")
+    (place.managed / "two/file").write_text("tampered")
+    daemon.until_reads(place.managed / "two/file", "x")
+    link.unlink()
+    daemon.until(lambda: daemon.outcomes(link / "file")[-1]["status"] == "failed")
+    link.symlink_to("one")
+    (place.managed / "one/file").unlink()
+    daemon.until((place.managed / "one/file").exists)

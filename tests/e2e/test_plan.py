@@ -16,7 +16,8 @@ EMPTY_MACHINE = """
     r.directory(HERE / "app/bin")
     r.file(HERE / "app/bin/tool", content="#!/bin/sh\\ntouch $1\\n", mode=0o755)
     r.exec("tool", [f"{HERE}/app/bin/tool", f"{HERE}/app/made"], creates=f"{HERE}/app/made")
-    r.exec("guarded", ["mkdir", f"{HERE}/app/sub"], unless=[f"{HERE}/app/bin/tool", f"{HERE}/app/sub/x"], dir=f"{HERE}/app")
+    r.exec("guarded", ["mkdir", f"{HERE}/app/sub"], unless=[f"{HERE}/app/bin/tool", f"{HERE}/app/sub/x"],
+           dir=f"{HERE}/app")
     r.file(HERE / "app/config", template="config.j2", vars={"port": 80})
     r.file(HERE / "app/copy", source=f"{HERE}/app/config")
     r.file(HERE / "app/edited", line="one", block="two")

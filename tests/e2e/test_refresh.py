@@ -42,7 +42,7 @@ def test_a_refresh_runs_after_a_repair_and_not_after_a_mere_check(place: Place) 
     conf.write_bytes(conf.read_bytes())
     for _ in range(2):
         (place.managed / "marker").write_text("tampered")
-        daemon.until(lambda: (place.managed / "marker").read_text() == "x")
+        daemon.until_reads(place.managed / "marker", "x")
     refreshes = len(lines(log))
     since = len(daemon.events)
     conf.unlink()
@@ -112,7 +112,7 @@ def test_a_refresh_survives_sigkill_during_the_change_itself(place: Place) -> No
         """
     )
     daemon = place.start()
-    daemon.until(lambda: (place.managed / "changed").exists())
+    daemon.until((place.managed / "changed").exists)
     daemon.kill()
     (place.managed / "open").touch()
     said = place.once("--out", "json")
@@ -157,9 +157,9 @@ def test_a_command_without_a_guard_runs_once_at_each_start_and_again_when_its_de
         assert lines(log) == ["one"] * number
         for _ in range(2):
             (place.managed / "marker").write_text("tampered")
-            daemon.until(lambda: (place.managed / "marker").read_text() == "x")
+            daemon.until_reads(place.managed / "marker", "x")
         daemon.signal(signal.SIGHUP)
-        daemon.until(lambda: any("again" in text for text in daemon.notices()))
+        daemon.notice("again")
         assert lines(log) == ["one"] * number
         if number == 2:
             place.declare(body.format(text="two"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import textwrap
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,15 +30,50 @@ def test_an_edit_takes_force_and_what_did_not_change_is_not_run_again(place: Pla
     daemon = place.serve()
     place.declare(SITE.format(a="two") + '    r.file(HERE / "b", content="new")\n')
     daemon.outcome(place.managed / "b", "changed")
-    daemon.until(lambda: (place.managed / "a").read_text() == "two")
+    daemon.until_reads(place.managed / "a", "two")
     assert daemon.notices("info") == ["loaded site again: 3 resources"]
     place.declare(SITE.format(a="two"))
     daemon.until(lambda: again(daemon) == 2)
     (place.managed / "b").write_text("no longer managed")
     (place.managed / "a").write_text("tampered")
-    daemon.until(lambda: (place.managed / "a").read_text() == "two")
+    daemon.until_reads(place.managed / "a", "two")
     assert (place.managed / "b").read_text() == "no longer managed"
     assert (place.managed / "log").read_text() == "ran\n"
+
+
+def test_a_declaration_that_only_moved_to_another_line_is_not_a_changed_one(place: Place) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    same = textwrap.dedent(SITE.format(a="one"))
+    place.declare('r.file(HERE / "before", content="x")\n# and a line of words\n' + same)
+    daemon.outcome(place.managed / "before", "changed")
+    place.declare('r.file(HERE / "no", content="x", retry="no")\n' + same)
+    daemon.until(lambda: daemon.notices("error"))
+    assert (place.managed / "log").read_text() == "ran\n"
+
+
+def test_a_reload_while_a_command_runs_lets_it_finish_and_only_then_runs_the_changed_one(place: Place) -> None:
+    body = """
+        r.exec("job", f"echo begin {word} >> {{HERE}}/log; until test -e {{HERE}}/go-{word}; do sleep 0.01; done;"
+                      f" echo end {word} >> {{HERE}}/log", shell=True)
+        r.file(HERE / "a", content="{a}", limit=1000)
+    """
+    log, a = place.managed / "log", place.managed / "a"
+    place.declare(body.format(word="one", a="1"))
+    daemon = place.start("--out", "json")
+    daemon.until(lambda: log.exists() and a.exists())
+    place.declare(body.format(word="one", a="2"))
+    daemon.until_reads(a, "2")
+    place.declare(body.format(word="two", a="3"))
+    daemon.until_reads(a, "3")
+    assert log.read_text() == "begin one\n"
+    (place.managed / "go-one").touch()
+    daemon.until_reads(log, "begin one\nend one\nbegin two\n")
+    place.declare('r.file(HERE / "a", content="4")')
+    daemon.until_reads(a, "4")
+    (place.managed / "go-two").touch()
+    daemon.until_reads(log, "begin one\nend one\nbegin two\nend two\n")
+    assert daemon.stop() == 0
 
 
 @pytest.mark.parametrize("way", ["in place", "truncated first", "renamed over"])
@@ -53,7 +90,7 @@ def test_every_way_of_saving_is_noticed(place: Place, way: str) -> None:
             os.truncate(place.site, 0)
             with place.site.open("a") as file:
                 file.write(text)
-        daemon.until(lambda number=number: (place.managed / "a").read_text() == f"<{number}>")  # type: ignore[misc]
+        daemon.until_reads(place.managed / "a", f"<{number}>")
     assert not daemon.notices("error")
 
 
@@ -64,7 +101,7 @@ def test_sighup_loads_it_again(place: Place) -> None:
     daemon = place.serve()
     (place.blueprints / "value").write_text("second")
     daemon.signal(signal.SIGHUP)
-    daemon.until(lambda: (place.managed / "a").read_text() == "second")
+    daemon.until_reads(place.managed / "a", "second")
 
 
 def test_a_helper_module_is_loaded_again_with_it(place: Place) -> None:
@@ -80,9 +117,9 @@ def test_a_helper_module_is_loaded_again_with_it(place: Place) -> None:
     daemon = place.serve()
     assert (place.managed / "a").read_text() == "oneone"
     place.write(helper, 'TEXT = "two"\n')
-    daemon.until(lambda: (place.managed / "a").read_text() == "twoone")
+    daemon.until_reads(place.managed / "a", "twoone")
     place.write(place.blueprints / "package/inner.py", 'MORE = "two"\n')
-    daemon.until(lambda: (place.managed / "a").read_text() == "twotwo")
+    daemon.until_reads(place.managed / "a", "twotwo")
 
 
 BROKEN = {
@@ -111,9 +148,9 @@ def test_a_broken_edit_keeps_the_one_before_in_force_and_says_so(place: Place, h
     assert daemon.notices("error")[-1].startswith("the blueprint is broken, so the one before stays in force:\n")
     assert str(place.site) in daemon.notices("error")[-1]
     (place.managed / "a").write_text("tampered")
-    daemon.until(lambda: (place.managed / "a").read_text() == "one")
+    daemon.until_reads(place.managed / "a", "one")
     place.declare(SITE.format(a="mended"))
-    daemon.until(lambda: (place.managed / "a").read_text() == "mended", "the mended one is in force")
+    daemon.until_reads(place.managed / "a", "mended")
     assert (place.managed / "log").read_text() == "ran\n"
 
 
@@ -126,7 +163,7 @@ def test_mending_a_new_helper_module_mends_the_blueprint_that_imports_it(place: 
     place.declare('r.file(HERE / "a", content=TEXT)', before="from extra import TEXT")
     daemon.until(lambda: daemon.notices("error"), "the mistake is told")
     place.write(place.blueprints / "extra.py", 'TEXT = "mended"\n')
-    daemon.until(lambda: (place.managed / "a").read_text() == "mended")
+    daemon.until_reads(place.managed / "a", "mended")
 
 
 def test_a_template_that_is_edited_is_no_reload_but_drift(place: Place) -> None:
@@ -135,10 +172,14 @@ def test_a_template_that_is_edited_is_no_reload_but_drift(place: Place) -> None:
     place.declare('r.file(HERE / "a", template="a.j2", vars={"x": 1}, limit=1000)')
     daemon = place.serve()
     place.write(template, "{{ x }} two")
-    daemon.until(lambda: (place.managed / "a").read_text() == "1 two")
+    daemon.until_reads(place.managed / "a", "1 two")
     template.write_text("{{ x }} three")
-    daemon.until(lambda: (place.managed / "a").read_text() == "1 three")
+    daemon.until_reads(place.managed / "a", "1 three")
     assert not daemon.notices()
+
+
+def loaded(daemon: Daemon, times: int) -> bool:
+    return again(daemon) == times
 
 
 def use(pid: int) -> tuple[int, int, int]:
@@ -163,9 +204,9 @@ def test_hundreds_of_reloads_leave_descriptors_threads_and_memory_flat(place: Pl
     for number in range(1, 301):
         value.write_text(str(number))
         daemon.signal(signal.SIGHUP)
-        daemon.until(lambda number=number: again(daemon) == number)  # type: ignore[misc]
+        daemon.until(partial(loaded, daemon, number))
         if number in (50, 300):
-            daemon.until(lambda: (place.managed / "file4").read_text() == f"{value.read_text()} 4")
+            daemon.until_reads(place.managed / "file4", f"{value.read_text()} 4")
             uses.append(use(daemon.pid))
     early = uses[0]
 
@@ -176,3 +217,21 @@ def test_hundreds_of_reloads_leave_descriptors_threads_and_memory_flat(place: Pl
 
     daemon.until(flat, f"from {early} to {uses[-1]} it is flat")
     assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("how", ["the folder it was started in is gone", "the blueprint changes its own folder"])
+def test_it_is_found_again_from_any_folder(place: Place, how: str) -> None:
+    (place.blueprints / "value").write_text("first")
+    site = Path("site.py")
+    chdir = 'import os\nos.chdir("/")' if "changes" in how else ""
+    place.declare(f'r.file(HERE / "a", content=Path("{place.blueprints}/value").read_text())', before=chdir)
+    folder = place.blueprints
+    if not chdir:
+        folder, site = place.root / "gone", Path("../blueprints/site.py")
+        folder.mkdir()
+    daemon = place.start("--out", "json", cwd=folder, site=site).watching()
+    if not chdir:
+        folder.rmdir()
+    (place.blueprints / "value").write_text("second")
+    daemon.signal(signal.SIGHUP)
+    daemon.until_reads(place.managed / "a", "second")

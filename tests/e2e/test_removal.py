@@ -77,7 +77,7 @@ def test_purge_removes_what_nobody_manages_and_keeps_doing_so(place: Place) -> N
     (place.managed / "d/new").mkdir()
     daemon.until(lambda: not (place.managed / "d/new").exists())
     (place.managed / "d/kept").write_text("tampered")
-    daemon.until(lambda: (place.managed / "d/kept").read_text() == "x")
+    daemon.until_reads(place.managed / "d/kept", "x")
     assert clean()
 
 

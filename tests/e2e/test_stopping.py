@@ -32,7 +32,7 @@ def test_what_is_being_applied_may_finish_and_nothing_more_is_begun(place: Place
         """
     )
     daemon = place.start("--out", "json")
-    daemon.until(lambda: (place.managed / "begun").exists())
+    daemon.until((place.managed / "begun").exists)
     assert daemon.stop() == 0
     assert (place.managed / "done").exists()
     assert not (place.managed / "after").exists()
@@ -67,7 +67,7 @@ def test_a_signal_right_at_the_start_is_no_traceback(place: Place) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         (place.managed / "loading").unlink(missing_ok=True)
         daemon = place.start()
-        daemon.until(lambda: (place.managed / "loading").exists())
+        daemon.until((place.managed / "loading").exists)
         daemon.signal(number)
         assert daemon.ended() in (0, 1, -signal.SIGTERM)
         assert "Traceback" not in daemon.said()
@@ -95,9 +95,34 @@ def test_a_second_daemon_names_the_one_that_holds_the_lock_and_exits_1(place: Pl
         assert "stop that one first" in said.err
     assert place.plan().code == 0
     (place.managed / "a").write_text("tampered")
-    first.until(lambda: (place.managed / "a").read_text() == "x")
+    first.until_reads(place.managed / "a", "x")
     assert first.stop() == 0
     assert place.once().code == 0
+
+
+def test_of_several_that_start_at_once_just_one_serves(place: Place) -> None:
+    place.declare('r.file(HERE / "a", content="x", limit=1000)')
+    daemons = [place.start("--out", "json") for _ in range(4)]
+    place.until(lambda: sum(daemon.process.poll() is not None for daemon in daemons) == 3, "all but one ended")
+    (served,) = (daemon for daemon in daemons if daemon.process.poll() is None)
+    assert [daemon.ended() for daemon in daemons if daemon is not served] == [1, 1, 1]
+    served.watching()
+    (place.managed / "a").write_text("tampered")
+    served.until_reads(place.managed / "a", "x")
+
+
+def test_an_idle_daemon_uses_no_processor_time(place: Place) -> None:
+    place.declare('for n in range(500):\n    r.file(HERE / str(n), content="x")\nr.exec("g", "true", unless="true")')
+    daemon = place.serve()
+
+    def used() -> int:
+        fields = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    time.sleep(1)  # whatever is left to do after the first convergence
+    before = used()
+    time.sleep(3)
+    assert used() - before <= 3  # hundredths of a second
 
 
 def test_another_blueprint_may_be_served_beside_it(place: Place) -> None:

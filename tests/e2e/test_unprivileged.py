@@ -3,10 +3,51 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from .conftest import Place
+
+NOBODY = 65534
+SRC = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture
+def nobodys_place(new_place: Callable[[Path], Place]) -> Iterator[Place]:
+    """A scratch machine on which ``converge`` runs as a user without privileges."""
+    if os.geteuid() != 0:
+        pytest.skip("becoming somebody else needs root")
+    python = shutil.which("python3", path="/usr/bin")
+    packages = next((Path(p) for p in sys.path if p.endswith("site-packages")), None)
+    for base in (tempfile.gettempdir(), "/var/tmp", "/dev/shm"):
+        root = Path(tempfile.mkdtemp(dir=base)).resolve()
+        root.chmod(0o755)
+        env = {"PYTHONPATH": f"{SRC}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
+        tried = subprocess.run(
+            [python or "false", "-c", f"import os, rustworkx, converge; os.stat({str(root)!r})"],
+            user=NOBODY, group=NOBODY, extra_groups=[], env=env, cwd="/", capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if tried.returncode == 0:
+            break
+        root.rmdir()
+    else:
+        pytest.skip(f"no Python and no folder that uid {NOBODY} can use: {tried.stderr.strip()[-200:]}")
+    place = new_place(root)
+    for folder in (place.managed, place.blueprints, root):
+        os.chown(folder, NOBODY, NOBODY)
+    place.python = [python or "", "-m", "converge"]
+    place.user = NOBODY
+    place.env |= env | {"HOME": str(root)}
+    yield place
+    shutil.rmtree(root)
 
 
 def test_a_user_keeps_their_own_files_right(nobodys_place: Place) -> None:
@@ -101,11 +142,11 @@ def test_permission_denied_is_one_clear_error_and_the_others_go_on(nobodys_place
     failed = daemon.outcome(directory / "a", "failed")
     assert "uid 65534" in failed["error"]
     (place.managed / "other").unlink()
-    daemon.until(lambda: (place.managed / "other").exists())
+    daemon.until((place.managed / "other").exists)
     os.chown(directory, 65534, 65534)
     os.chown(directory / "a", 65534, 65534)
     (directory / "a").chmod(0o644)
-    daemon.until(lambda: (directory / "a").read_text() == "x")
+    daemon.until_reads(directory / "a", "x")
 
 
 def test_a_folder_that_cannot_be_entered_is_not_taken_for_a_missing_file(nobodys_place: Place) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from converge import exit_codes
 
@@ -13,15 +15,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run what was typed; returns the exit code."""
     _open_what_is_closed()
     code = _run(argv)
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        # Nothing can be told any more, and the interpreter must not try once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error := _flush(sys.stdout):
         if code == exit_codes.OK and not isinstance(error, BrokenPipeError):
             _complain(error.strerror or error, code)
-        return code or exit_codes.ERROR
+        code = code or exit_codes.ERROR
+    _flush(sys.stderr)
     return code
+
+
+def _flush(stream: TextIO) -> OSError | None:
+    """Write what is left. Where that fails, the interpreter must not try it once more when it ends."""
+    try:
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -39,7 +48,7 @@ def _run(argv: Sequence[str] | None) -> int:
         return _complain(error, exit_codes.NOT_ROOT)
     except Mistakes as error:
         count = len(error.mistakes)
-        print(f"converge: {count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", file=sys.stderr)
+        _complain(f"{count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", exit_codes.ERROR)
         return _complain(error, exit_codes.ERROR, prefix="")
     except (ConvergeError, ResourceError) as error:
         return _complain(error, exit_codes.ERROR)
@@ -61,11 +70,13 @@ def _open_what_is_closed() -> None:
             if null != number:
                 os.dup2(null, number)
                 os.close(null)
-            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
+            mode = "w" if number else "r"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it is there to stay
 
 
 def _complain(error: object, code: int, prefix: str = "converge: ") -> int:
     encoding = sys.stderr.encoding or "utf-8"
     text = "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in str(error))
-    print(f"{prefix}{text.encode(encoding, 'backslashreplace').decode(encoding)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # then nobody can be told
+        print(f"{prefix}{text.encode(encoding, 'backslashreplace').decode(encoding)}", file=sys.stderr)
     return code

@@ -48,7 +48,7 @@ def run(arguments: Arguments) -> int:
     with hold(loaded.name, arguments.blueprint):
         observers = _observers(arguments)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), observers, ledger=open_ledger(loaded.name))
-        reloader = Reloader(arguments.blueprint, loaded, arguments.resource_timeout)
+        reloader = Reloader(loaded, arguments.resource_timeout)
         # What is there now stays as long as the daemon does; the collector need not look at it again.
         gc.freeze()
         gc.enable()

@@ -86,12 +86,16 @@ class Job:
         self.position += 1
 
     def _check(self) -> None:
-        kind = type(self.tasks[0].node.resource)
-        for found in kind.check_many([task.node.resource for task in self.tasks]):
-            # Read once: the loop may lower it at any moment.
-            if self.position >= self.end:
+        tasks, begun, clock, add = self.tasks, self.begun, self._clock, self._results.append
+        kind = type(tasks[0].node.resource)
+        # Written out, for speed: this is passed for every resource there is.
+        for position, found in enumerate(kind.check_many([task.node.resource for task in tasks])):
+            if position >= self.end:  # which the loop may lower at any moment
                 break
-            self._add(self.tasks[self.position], found, self.begun)
+            now = clock()
+            add(Result(tasks[position], found, False, begun, now - self.progress_at))
+            self.progress_at = now
+            self.position = position + 1
             if self.position % _BATCH == 0:
                 self._notify(self, False)
 

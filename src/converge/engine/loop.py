@@ -221,7 +221,9 @@ class Loop:
         try:
             for event in events:
                 if isinstance(event, Outcome):
-                    self._count(event)
+                    self._latest[event.id] = event.status
+                    if event.status == "changed":
+                        self._changed.add(event.id)
                 for observer in self._observers:
                     observer.see(event)
             self._flush()
@@ -229,11 +231,6 @@ class Loop:
             # A full disk under its output is no reason for a daemon to stop guarding the machine.
             if self._planning or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 self._fail(error)
-
-    def _count(self, outcome: Outcome) -> None:
-        self._latest[outcome.id] = outcome.status
-        if outcome.status == "changed":
-            self._changed.add(outcome.id)
 
     def _summary(self) -> Summary:
         """By the last outcome of each; what was changed at some time and is right counts as changed."""

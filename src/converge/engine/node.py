@@ -50,6 +50,8 @@ class Node:
         self.tokens_at = now
         """as of this time."""
 
+    retired = False
+    """Its resource has left the blueprint, or is declared in another way now."""
     dirty = True
     outside = False
     """Whether news from outside made it dirty, rather than the engine's own reasons."""

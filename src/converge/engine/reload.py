@@ -21,8 +21,8 @@ class Reloader:
     key = "blueprint"
     """Under which its files are watched; no resource id looks like it."""
 
-    def __init__(self, wanted: str, loaded: Loaded, resource_timeout: float) -> None:
-        self._wanted = wanted
+    def __init__(self, loaded: Loaded, resource_timeout: float) -> None:
+        self._wanted = loaded.wanted
         self._files = loaded.files
         self._resource_timeout = resource_timeout
         self._handle: asyncio.TimerHandle | None = None
@@ -39,7 +39,7 @@ class Reloader:
     def load(self) -> Graph:
         """Raises ConvergeError where the blueprint is broken now."""
         try:
-            loaded = load(self._wanted, resource_timeout=self._resource_timeout)
+            loaded = load(self._wanted, resource_timeout=self._resource_timeout, afresh=True)
         except ConvergeError as error:
             # What is in force was made of these; the broken one may be mended in others.
             self._files |= error.files

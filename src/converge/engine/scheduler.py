@@ -89,7 +89,7 @@ class Scheduler:
             known.resource = resource
             return known
         node = Node(resource, self.settings.burst, now)
-        if self.ledger.debts(resource.id) and resource.refreshed_by():
+        if resource.refreshed_by():
             node.owed = self.ledger.debts(resource.id)
         if known is not None:
             # A changed declaration keeps what is true of the place it describes, not what was known of its state.
@@ -100,7 +100,7 @@ class Scheduler:
 
     def _retire(self, node: Node) -> None:
         """Whatever of it still runs may end; nothing of it starts again."""
-        node.dirty = False
+        node.retired, node.dirty = True, False
         node.dependents, node.subscribers = [], []
 
     # --- news ---------------------------------------------------------------------------------------------
@@ -399,16 +399,16 @@ class Scheduler:
         """A task came back. False where its resource has left the blueprint, or is declared anew, meanwhile."""
         node.doing = None
         self.running -= 1
-        current = self.nodes.get(node.resource.id)
-        if current is node:
+        if not node.retired:
             return True
+        current = self.nodes.get(node.resource.id)
         if current is not None and current.hung:
             self.returned(current)
         return False
 
     def _found_right(self, node: Node, now: float, took: float) -> None:
-        node.verdict = Verdict.RIGHT
         if node.owed:
+            node.verdict = Verdict.RIGHT
             self._refresh_next(node, now, took)
             return
         self._right(node)
@@ -416,7 +416,8 @@ class Scheduler:
         for subscriber in node.subscribers:
             if subscriber.owed:
                 self._make_dirty(subscriber, now, now)
-        self._release(node)
+        if node.dependents or node.dirty:
+            self._release(node)
 
     def _refresh_next(self, node: Node, now: float, took: float) -> None:
         """All is right but for a refresh that is due; until that is done it counts as dirty."""
@@ -447,7 +448,7 @@ class Scheduler:
     def _right(self, node: Node) -> None:
         node.verdict = Verdict.RIGHT
         node.attempts, node.noncompliant, node.outside, node.limited = 0, False, False, False
-        node.contested = False
+        node.contested = node.paid = False
 
     def _release(self, node: Node) -> None:
         """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""

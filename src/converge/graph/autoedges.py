@@ -52,11 +52,14 @@ class _NearestDirectory:
 
     def of(self, path: str) -> int | None:
         folder = path.rpartition("/")[0]
-        try:
-            return self._known[folder]
-        except KeyError:
-            found = self._index.get(f"file:{folder}")
-            if found is None:
-                found = self.of(folder)
-            self._known[folder] = found
-            return found
+        passed = []
+        while folder not in self._known:
+            passed.append(folder)
+            position = self._index.get(f"file:{folder}")
+            if position is not None:
+                self._known[folder] = position
+            else:
+                folder = folder.rpartition("/")[0]
+        found = self._known[folder]
+        self._known.update(dict.fromkeys(passed, found))
+        return found

@@ -90,6 +90,7 @@ def _has_no_default(field: dataclasses.Field[object]) -> bool:
 def wrong_types(kind: type[Resource], args: Sequence[object], kwargs: Mapping[str, object]) -> Iterator[str]:
     """A sentence for each option that is unknown, missing, given twice or of a wrong type."""
     options, positional, required = describe(kind)
+    hidden = bool(kwargs.get("sensitive"))
     if len(args) > len(positional):
         yield f"takes only {' and '.join(positional)} without a name; write the others as option=value"
     given: dict[str, object] = dict(zip(positional, args, strict=False))
@@ -102,17 +103,19 @@ def wrong_types(kind: type[Resource], args: Sequence[object], kwargs: Mapping[st
         elif name in given:
             yield f"{name} is given twice"
         elif not option.check(value):
-            yield _wrong(name, option, value)
+            yield _wrong(name, option, value, hidden)
     for name, value in given.items():
         if not options[name].check(value):
-            yield _wrong(name, options[name], value)
+            yield _wrong(name, options[name], value, hidden)
     for name in required:
         if name not in given and name not in kwargs:
             yield f"{name} is missing"
 
 
-def _wrong(name: str, option: Option, value: object) -> str:
+def _wrong(name: str, option: Option, value: object, hidden: bool) -> str:
     hint = ""
+    if hidden:
+        return f"{name} must be {option.shown}, not a value of type {type(value).__name__}"
     if name == "mode":
         digits = value.strip().removeprefix("0o").lstrip("0") if isinstance(value, str) else ""
         hint = f"; write it as mode=0o{digits if digits.isdecimal() else '644'}"
