@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from converge.resources.base import ResourceError, State
-from converge.resources.file.backup import keep
 from converge.resources.file.batch import Batch
 from converge.resources.file.comparison import is_exposed, must_be_copied, refuse_kept_link, refuse_other_types, removal
 from converge.resources.file.content import current, desired
@@ -121,7 +120,7 @@ def _remove(file: File, batch: Batch) -> None:
     if folder is None or not removal(file, look(folder, file.name())):
         return
     if file.backup:
-        keep(file.at, folder, file.name())
+        _keep(file, folder)
     remove(folder, file.name())
 
 
@@ -141,7 +140,13 @@ def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batc
     if file.validate is not None:
         validate(file, replacement.temporary)
     if file.backup and old is not None:
-        keep(file.at, folder, name)
+        _keep(file, folder)
+
+
+def _keep(file: File, folder: int) -> None:
+    from converge.resources.file.backup import keep
+
+    keep(file.at, folder, file.name())
 
 
 def _set_metadata(file: File, folder: int, batch: Batch) -> None:
