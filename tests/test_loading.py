@@ -44,7 +44,7 @@ def test_a_function_is_chosen_by_its_own_name_or_its_blueprints(tmp_path: Path) 
 
 def test_several_blueprints_in_a_file_are_named(tmp_path: Path) -> None:
     path = write(tmp_path, '    pass\n@blueprint("other")\ndef other(r: Run) -> None:\n    pass\n')
-    with pytest.raises(BlueprintNotFound, match="declares several blueprints; choose one: .*:site, .*:other"):
+    with pytest.raises(BlueprintNotFound, match=r"declares several blueprints; choose one: .*:site, .*:other"):
         load(path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -237,8 +236,8 @@ class Place:
         return self.start("--out", "json", *options, command="serve", site=None, cwd=None, **env).watching()
 
     @staticmethod
-    def until(holds: Callable[[], T], what: str = "it") -> T:
-        return wait_until(holds, what)
+    def until(holds: Callable[[], T], what: str = "it", deadline: float = DEADLINE) -> T:
+        return wait_until(holds, what, deadline)
 
     def close(self) -> None:
         for daemon in self.daemons:
@@ -290,21 +289,3 @@ def mount() -> Iterator[Callable[..., None]]:
     yield do
     for point in reversed(points):
         subprocess.run(["umount", "-l", str(point)], check=False, stderr=subprocess.DEVNULL)
-
-
-@pytest.fixture
-def chattr() -> Iterator[Callable[[str, Path], None]]:
-    """Set a flag such as ``+i`` on a file; taken away again at the end."""
-    if os.geteuid() != 0 or shutil.which("chattr") is None:
-        pytest.skip("chattr needs root")
-    touched: list[tuple[str, Path]] = []
-
-    def do(flag: str, path: Path) -> None:
-        done = subprocess.run(["chattr", flag, str(path)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"this file system has no such flags: {done.stderr.strip()}")
-        touched.append((flag.replace("+", "-"), path))
-
-    yield do
-    for flag, path in touched:
-        subprocess.run(["chattr", flag, str(path)], check=False, capture_output=True)

@@ -235,3 +235,38 @@ def test_also_when_no_news_told_that_what_it_stands_on_is_gone(place: Place) -> 
     assert [(e["id"], e["status"]) for e in daemon.events[since:]] == [
         ("exec:silent", "changed"), ("exec:build", "changed")
     ]  # fmt: skip
+
+
+def test_a_check_that_hangs_holds_up_nobody_and_is_taken_up_again_when_it_comes_back(place: Place) -> None:
+    (place.blueprints / "t.j2").write_text("{{ x }}")
+    place.declare(
+        """
+        hangs = r.file(HERE / "hangs", template="t.j2", vars={"x": Slow()}, timeout="500ms")
+        r.file(HERE / "after", content="x", depends_on=hangs)
+        for n in range(20):
+            r.file(HERE / str(n), content="x", limit=1000)
+        """,
+        before="""
+        import time
+
+        class Slow:
+            def __str__(self) -> str:
+                while not (HERE / "open").exists():
+                    time.sleep(0.01)
+                return "slow"
+        """,
+    )
+    daemon = place.start("--out", "json", "--parallel", "2")
+    daemon.until(lambda: all((place.managed / str(n)).exists() for n in range(20)))
+    failed = daemon.outcome(place.managed / "hangs", "failed")
+    assert failed["error"] == "the check did not end within 0.5 s; it is left alone until it does"
+    assert daemon.outcomes(place.managed / "after")[-1]["status"] == "skipped"
+    for name in ("1", "2", "3"):
+        (place.managed / name).unlink()
+    daemon.until(lambda: all((place.managed / name).exists() for name in ("1", "2", "3")))
+    (place.managed / "open").touch()
+    daemon.outcome(place.managed / "after", "changed")
+    assert (place.managed / "hangs").read_text() == "slow"
+    (place.managed / "open").unlink()
+    (place.managed / "hangs").unlink()
+    assert daemon.stop() == 0, "it ends, though a check hangs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,24 @@ TREE = """
     r.file(HERE / "tree/b", content="b", limit=1000)
     r.symlink(HERE / "tree/link", "deep")
 """
+
+
+@pytest.fixture
+def chattr() -> Iterator[Callable[[str, Path], None]]:
+    """Set a flag such as ``+i`` on a file; taken away again at the end."""
+    if os.geteuid() != 0 or shutil.which("chattr") is None:
+        pytest.skip("chattr needs root")
+    touched: list[tuple[str, Path]] = []
+
+    def do(flag: str, path: Path) -> None:
+        done = subprocess.run(["chattr", flag, str(path)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"this file system has no such flags: {done.stderr.strip()}")
+        touched.append((flag.replace("+", "-"), path))
+
+    yield do
+    for flag, path in touched:
+        subprocess.run(["chattr", flag, str(path)], check=False, capture_output=True)
 
 
 def tree_is_right(tree: Path) -> bool:

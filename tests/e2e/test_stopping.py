@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,3 +167,21 @@ def test_state_and_run_time_folders_are_for_their_owner_only(place: Place) -> No
     files = [path for name in ("state", "run") for path in (place.root / name).rglob("*") if path.is_file()]
     assert len(files) == 3
     assert all(path.stat().st_mode & 0o7777 == 0o600 for path in files)
+
+
+@pytest.mark.xfail(strict=True, reason="output is written by the loop itself, which waits as long as nobody reads it")
+def test_a_reader_that_does_not_read_holds_up_neither_repairs_nor_the_stop(place: Place) -> None:
+    place.declare('for n in range(300):\n    r.file(HERE / str(n), content="x" * 300, limit=1000)')
+    process = subprocess.Popen(
+        [*place.python, "serve", str(place.site), "--out", "json"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=place.env,
+    )  # fmt: skip
+    try:
+        place.until(lambda: len(list(place.managed.iterdir())) == 300)
+        (place.managed / "1").unlink()
+        place.until((place.managed / "1").exists, deadline=5)
+        process.terminate()
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.communicate()

@@ -21,7 +21,7 @@ _ROOM = _NAME_MAX - len(_MARK) - 9
 _TEMPORARY = re.compile(r"\.(.+)\.converge-[0-9a-f]{8}", re.DOTALL)
 
 _numbers = itertools.count(int.from_bytes(os.urandom(4), "big"))
-"""One for each temporary name. Where another process has the same, creating the file fails, and is tried again later."""
+"""One for each temporary name. Where another process has the same, creating the file fails, and is tried later."""
 
 _ACL = "system.posix_acl_access"
 _TIED_TO_CONTENT = {"security.capability", "security.ima", "security.evm"}
