@@ -8,7 +8,7 @@ from converge.engine.node import Node, Verdict
 
 
 def above(node: Node) -> Iterator[Node]:
-    """All that a node stands on, each after its own ground. A noop resource holds nobody back, nor does what is above it."""
+    """All that a node stands on, each after its own ground. A noop resource holds nobody back, nor does its ground."""
     seen: set[Node] = {node}
     stack: list[tuple[Node, Iterator[Node]]] = [(node, iter(node.deps))]
     while stack:
