@@ -328,17 +328,24 @@ class Scheduler:
             pace.expect_echo(node, self.settings, now)
         if isinstance(error, Busy) and self._put_off(node, error, now):
             return
-        if not self.planning and isinstance(error, NotYet) and self._look_above(node, now):
-            # What is missing may be what one of these brings, whose own news has not come yet.
-            node.dirty, node.due = True, now
+        if isinstance(error, NotYet) and self._will_come(node, error, now, took):
             return
-        if self.planning and isinstance(error, NotYet):
-            after = pending_above(node, error.needs)
-            if after is not None:
-                node.reason = f"after {after}"
-                self._found_pending(node, error.changes, took)
-                return
         self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"))
+
+    def _will_come(self, node: Node, error: NotYet, now: float, took: float) -> bool:
+        """Whether what is missing may yet be brought by something that this one stands on."""
+        if not self.planning:
+            # Its own news may not have come yet.
+            if not self._look_above(node, now):
+                return False
+            node.dirty, node.due = True, now
+            return True
+        after = pending_above(node, error.needs)
+        if after is None:
+            return False
+        node.reason = f"after {after}"
+        self._found_pending(node, error.changes, took)
+        return True
 
     def _put_off(self, node: Node, error: Busy, now: float) -> bool:
         """Wait for somebody else's work to settle; False where that has lasted too long."""

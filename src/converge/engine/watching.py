@@ -7,7 +7,7 @@ back everything is looked at, since nobody heard what happened in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from converge.resources.base import Every, PathChanged, Trigger
@@ -82,9 +82,6 @@ class Watching:
 
     def report(self) -> Report:
         return self._report
-
-    def triggers(self, keys: Iterable[str]) -> dict[str, tuple[Trigger, ...]]:
-        return {key: self._wanted[key] for key in keys if key in self._wanted}
 
 
 class _Kept:

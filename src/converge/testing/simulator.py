@@ -63,7 +63,6 @@ class World:
     wrong: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     """Ids whose apply fails."""
-    closed: set[str] = field(default_factory=set)
     refreshes_owed: dict[str, set[str]] = field(default_factory=dict)
     """By subscriber: the causes that changed since its last refresh."""
 
