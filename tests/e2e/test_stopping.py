@@ -169,7 +169,6 @@ def test_state_and_run_time_folders_are_for_their_owner_only(place: Place) -> No
     assert all(path.stat().st_mode & 0o7777 == 0o600 for path in files)
 
 
-@pytest.mark.xfail(strict=True, reason="output is written by the loop itself, which waits as long as nobody reads it")
 def test_a_reader_that_does_not_read_holds_up_neither_repairs_nor_the_stop(place: Place) -> None:
     place.declare('for n in range(300):\n    r.file(HERE / str(n), content="x" * 300, limit=1000)')
     process = subprocess.Popen(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import syslog
 
 import pytest
 
 from converge.engine.events import Ended, Event, Notice, Outcome, Summary, Watching
+from converge.observers import journal
 from converge.observers.journal import Journal
 from converge.resources.base import Change
 
@@ -18,6 +20,7 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> Entries:
     """What would reach the system's log."""
     written: Entries = []
     monkeypatch.setattr(syslog, "syslog", lambda priority, text: written.append((priority, text)))
+    monkeypatch.setattr(journal, "_SOCKET", os.devnull)
     return written
 
 

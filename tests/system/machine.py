@@ -24,8 +24,9 @@ RELEASE = "bookworm"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3-minimal", "nftables", "iproute2", "procps",
     "libffi8", "libssl3", "zlib1g", "libbz2-1.0", "liblzma5", "libexpat1", "libsqlite3-0", "libreadline8",
+    "git", "cron", "tzdata", "kmod", "openssh-server",
 )  # fmt: skip
-VERSION = "1"
+VERSION = "2"
 """Goes up when the root has to be made anew, in the cache too."""
 DEADLINE = 30.0
 T = TypeVar("T")

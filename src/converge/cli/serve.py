@@ -55,8 +55,12 @@ def run(arguments: Arguments) -> int:
         try:
             summary = loop.run(reloader)
         finally:
-            for observer in observers:
-                observer.close()
+            if not loop.unheard:
+                for observer in observers:
+                    observer.close()
+    if loop.unheard:
+        # The interpreter would wait at its end for the thread that waits for the reader.
+        os._exit(exit_codes.OK if loop.interrupted else exit_codes.ERROR)
     if loop.gave_up:
         return exit_codes.ERROR
     if loop.interrupted:

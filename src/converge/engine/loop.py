@@ -7,13 +7,14 @@ have changed the answer: a result, news from a source, a timer. Between them not
 from __future__ import annotations
 
 import asyncio
-import errno
+import contextlib
 import math
 import signal
 from collections import Counter
 from collections.abc import Sequence
 
 from converge import process
+from converge.engine.behind import Behind
 from converge.engine.dispatch import Dispatcher
 from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Severity, Status, Summary, Watching
 from converge.engine.job import Result
@@ -29,6 +30,10 @@ from converge.sources.wake import WakeSource
 
 _CONDITION = "condition of "
 """Marks the keys under which conditions are watched."""
+_PATIENCE = 1.0
+"""Seconds that a reader of our output has for the last of it when we are told to stop."""
+_LOOK = 0.005
+"""Seconds between looks at whether all is told."""
 
 
 class Loop:
@@ -55,6 +60,8 @@ class Loop:
         self.interrupted = False
         self.gave_up: str | None = None
         """Which critical resource failed, where that ended the run."""
+        self.unheard = False
+        """A reader of our output did not read the end of it; who writes to it now, waits."""
 
     def run(self, reloader: Reloader | None = None) -> Summary:
         """Until all is done (plan, serve with a timeout) or we are told to stop. Raises nothing of the resources'."""
@@ -70,6 +77,9 @@ class Loop:
         self._timer: asyncio.TimerHandle | None = None
         self._watching_told = False
         self._ready = False
+        # What a plan says is all there is to it, so it waits for its reader.
+        self._behind = None if self._planning else Behind(self._observers, self._output_failed)
+        self._tellers = self._observers if self._behind is None else (self._behind,)
         self._dispatcher = Dispatcher(self._settings, self._arrived, self._timed_out, self._returned)
         daemon = not self._planning and not self._settings.timeout
         self._emit(Began(self._name, "plan" if self._planning else "serve", len(self._graph.resources), daemon))
@@ -90,9 +100,10 @@ class Loop:
             self._ready = True
             self._turn_soon()
             await self._done
+            return self._end()
         finally:
             self._close()
-        return self._end()
+            await self._fall_silent()
 
     # --- turns --------------------------------------------------------------------------------------------
 
@@ -207,12 +218,12 @@ class Loop:
     # --- what goes out ------------------------------------------------------------------------------------
 
     def _emit(self, event: Event) -> None:
-        for observer in self._observers:
-            observer.see(event)
+        for teller in self._tellers:
+            teller.see(event)
 
     def _flush(self) -> None:
-        for observer in self._observers:
-            observer.flush()
+        for teller in self._tellers:
+            teller.flush()
 
     def _pass_on(self) -> None:
         events = self._scheduler.teller.take()
@@ -224,13 +235,15 @@ class Loop:
                     self._latest[event.id] = event.status
                     if event.status == "changed":
                         self._changed.add(event.id)
-                for observer in self._observers:
-                    observer.see(event)
+                self._emit(event)
             self._flush()
         except OSError as error:
-            # A full disk under its output is no reason for a daemon to stop guarding the machine.
-            if self._planning or error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                self._fail(error)
+            self._fail(error)
+
+    def _output_failed(self, error: OSError) -> None:
+        """Called on the thread that writes."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits for us to say so
+            self._loop.call_soon_threadsafe(self._fail, error)
 
     def _summary(self) -> Summary:
         """By the last outcome of each; what was changed at some time and is right counts as changed."""
@@ -248,6 +261,18 @@ class Loop:
         self._emit(Ended(summary, self.interrupted))
         self._flush()
         return summary
+
+    async def _fall_silent(self) -> None:
+        """Wait until all is told. A run that ends by itself has all the time for it that its reader takes."""
+        if self._behind is None:
+            return
+        began = self._now()
+        while not self._behind.close(0.0):
+            hurried = self.interrupted or not self._settings.timeout
+            if hurried and self._now() - began > _PATIENCE:
+                self.unheard = True
+                return
+            await asyncio.sleep(_LOOK)
 
     def _broke(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A fault of our own: better to end, and be started anew, than to seem alive and keep nothing right."""
