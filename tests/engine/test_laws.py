@@ -92,6 +92,19 @@ def test_once_events_stop_all_that_can_be_right_is(
     assert not simulator.world.wrong & _can_be_right(resources, simulator.world.failing)
 
 
+def test_a_last_try_is_not_used_up_by_what_is_confirmed_before_it() -> None:
+    """Found by the law above: what a noncompliant one stands on had changed, too, and called for one more check."""
+    resources: list[Resource] = [Pretended("r0"), Pretended("r1", on=("pretended:r0",))]
+    troubles = [
+        Trouble(0.0, "break", 1, 0.0),
+        Trouble(1.0, "drift", 0, 0.0),
+        Trouble(19.0, "crash", 0, 0.0),
+        Trouble(54.0, "drift", 0, 0.0),
+        Trouble(54.5, "mend", 1, 0.0),
+    ]
+    assert not _run(resources, troubles, 1).world.wrong
+
+
 @settings(max_examples=400, deadline=None)
 @given(_graphs(), _troubles, st.integers(0, 2**32))
 def test_nothing_is_applied_that_was_not_found_drifted(

@@ -455,3 +455,25 @@ def test_what_seems_to_have_lost_its_ground_waits_until_that_was_looked_at() -> 
     bench.applied(only(bench.take()))
     bench.settle()
     assert bench.outcomes() == [("dir", "changed")], "no failure of the file was ever told"
+
+
+@pytest.mark.parametrize("others_end", [True, False])
+def test_a_second_look_comes_after_the_first_look_at_many_others_but_not_much_later(others_end: bool) -> None:
+    bench = Bench(Pretended("hot"), *(Pretended(f"other{number}") for number in range(300)))
+    hot, *others = bench.take()
+    bench.checked(hot, WRONG)
+    bench.applied(only(bench.take()))
+    bench.now += 0.1
+    bench.scheduler.mark("pretended:hot", bench.now)
+    bench.now += 0.5
+    assert bench.take() == [], "only our own doing may have been heard"
+    if others_end:
+        for task in others:
+            bench.checked(task)
+    waited = 0.0
+    while not bench.take():
+        bench.now += 0.1
+        waited += 0.1
+    assert bench.started == [("check", "hot")]
+    assert waited < (0.65 if others_end else 2.5)
+    assert others_end or waited > 1.5

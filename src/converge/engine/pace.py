@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from converge.engine.node import Node
+from converge.engine.node import Node, Verdict
 from converge.engine.settings import Settings
 
 _ROUNDING = 1e-9
 """Keeps a rounding error of the clock from costing another round."""
+_MANY = 256
+"""Resources without a first look that are worth putting a second look off for."""
+_WINDOWS = 4
+"""Windows, of half a second each, for which it is put off at most."""
 
 
 def coalesced(node: Node, settings: Settings, now: float) -> float:
@@ -22,6 +26,13 @@ def expect_echo(node: Node, settings: Settings, now: float) -> None:
     node.quiet_until = node.window_end = now + settings.coalesce
     if node.dirty:
         node.due = max(node.due, node.window_end)
+
+
+def can_wait(node: Node, settings: Settings, now: float, others: int) -> bool:
+    """Whether a look at what we have just put right comes after the first look at so many others, at most 2 s later."""
+    if others < _MANY or node.dependents or node.verdict is not Verdict.RIGHT:
+        return False
+    return now < node.quiet_until + _WINDOWS * settings.coalesce
 
 
 def retry_delay(node: Node, settings: Settings) -> float:

@@ -189,6 +189,8 @@ class Scheduler:
     def _task_for(self, node: Node, now: float) -> Task | None:
         if not node.dirty or node.doing or node.hung or self.stopped:
             return None
+        if node.due <= now and pace.can_wait(node, self.settings, now, len(self.teller.untold())):
+            node.due = now + self.settings.coalesce
         if node.due > now:
             heapq.heappush(self._timers, (node.due, next(self._sequence), node))
             return None
@@ -229,6 +231,8 @@ class Scheduler:
 
     def _apply_task(self, node: Node) -> Task:
         state, node.drift, node.paid = node.drift, IN_SYNC, False
+        # Used up only now: what is confirmed before an apply may call for one more check.
+        node.another_try = False
         for subscriber in node.subscribers:
             # Before the change, so that a crash in between cannot lose the refresh.
             subscriber.owed.add(node.resource.id)
@@ -455,7 +459,7 @@ class Scheduler:
     def _right(self, node: Node) -> None:
         node.verdict = Verdict.RIGHT
         node.attempts, node.noncompliant, node.outside, node.limited = 0, False, False, False
-        node.contested = node.paid = False
+        node.contested = node.paid = node.another_try = False
 
     def _release(self, node: Node) -> None:
         """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""
@@ -466,7 +470,6 @@ class Scheduler:
 
     def _found_drift(self, node: Node, found: State, now: float) -> None:
         """To be applied, once what it stands on is confirmed, and its rate allows it."""
-        node.another_try = False
         wait = pace.repair_wait(node, self.settings, now) if node.outside and not node.paid else 0.0
         if wait:
             node.dirty, node.limited, node.due = True, True, now + wait
