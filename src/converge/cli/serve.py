@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from converge.engine.events import Observer
     from converge.loading import Loaded
 
+_COLLECT = (50_000, 20, 50)
+"""A burst makes as many objects as there are resources, and hardly any garbage that needs the collector."""
+
 NAME = "serve"
 HELP = "put right what differs from a blueprint, then watch and keep it so"
 
@@ -51,6 +54,7 @@ def run(arguments: Arguments) -> int:
         reloader = Reloader(loaded, arguments.resource_timeout)
         # What is there now stays as long as the daemon does; the collector need not look at it again.
         gc.freeze()
+        gc.set_threshold(*_COLLECT)
         gc.enable()
         try:
             summary = loop.run(reloader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -17,6 +18,8 @@ from converge.sources.watches import ENTRIES, GONE, IGNORED, ISDIR, OVERFLOW, Wa
 
 _BUFFER: Final = 1 << 16  # some 2,000 events, a few milliseconds: nobody else waits longer than that for the loop
 _QUIET: Final = 60.0  # a storm of changes overflows many times; once a minute is enough to know
+_REST: Final = 0.02
+"""Seconds without a look at the queue after one that followed closely on another: a burst costs least in few pieces."""
 _ROUNDS: Final = 40  # the kernel follows no more links than that
 
 
@@ -65,7 +68,9 @@ class PathSource:
         except OSError as error:
             report("warning", f"mounts are not watched: cannot read {mountinfo}: {error.strerror}")
         self._watches.arm(self._watches.root)
-        self._loop.add_reader(self._watches.fileno(), self._read)
+        self._read_at = -math.inf
+        self._resting: asyncio.TimerHandle | None = None
+        self._listen()
 
     @property
     def polled(self) -> frozenset[str]:
@@ -79,7 +84,7 @@ class PathSource:
         wanted: dict[str, bool] = {}
         for trigger in triggers:
             if isinstance(trigger, PathChanged):
-                path = os.path.abspath(trigger.path)
+                path = trigger.path if _is_plain(trigger.path) else os.path.abspath(trigger.path)
                 if _possible(path):
                     wanted[path] = trigger.deep or wanted.get(path, False)
         former = self._watched.pop(key, ())
@@ -109,13 +114,21 @@ class PathSource:
         self._watches.close()
         if self._mounts is not None:
             self._mounts.close()
-        for handle in (self._timer, self._reviewing):
+        for handle in (self._timer, self._reviewing, self._resting):
             if handle is not None:
                 handle.cancel()
 
     # --- events -------------------------------------------------------------------------------------------
 
+    def _listen(self) -> None:
+        self._loop.add_reader(self._watches.fileno(), self._read)
+
     def _read(self) -> None:
+        now = self._loop.time()
+        if now < self._read_at + 2 * _REST:
+            self._loop.remove_reader(self._watches.fileno())
+            self._resting = self._loop.call_later(_REST, self._listen)
+        self._read_at = now
         try:
             events = self._watches.read(_BUFFER)
         except BlockingIOError:
@@ -212,6 +225,11 @@ class PathSource:
         if not self._closed:
             self.close()
             self._failed(error)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether it is certainly absolute and free of ``.``, ``..`` and empty names."""
+    return path.startswith("/") and not path.endswith("/") and "/." not in path and "//" not in path
 
 
 def _possible(path: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Final
 from inotify_simple import INotify, flags, parse_events  # type: ignore[import-untyped]  # it has no type hints
 
 from converge.sources.blind import Blind
+from converge.sources.kernel import add_watch, type_of
 from converge.sources.mounts import PSEUDO, ROOT, Mount
 from converge.sources.tree import ABSENT, BLIND, Key, Link, Node, ring
 
@@ -31,6 +32,8 @@ _DIRECTORY: Final = int(ENTRIES | flags.ONLYDIR)
 
 # EINVAL: what was a link a moment ago is none any more, and the news of that is on its way.
 _NOWHERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL))
+_MANY: Final = 64
+"""Children of a directory from which on one listing is less work than a look at each."""
 _MOST_LINKS: Final = 40  # the kernel gives up on a path with more of them
 
 
@@ -116,6 +119,9 @@ class Watches:
         Without ``everything`` what lies below is only looked at where the watch above it became another. That
         will do as long as no news of the node itself has come.
         """
+        plainly = self._arm_file(top)
+        if plainly is not None:
+            return plainly
         changed = False
         stack = [top]
         while stack:
@@ -130,8 +136,48 @@ class Watches:
             fresh = before != (node.wd, node.deep, node.link and node.link.real)
             changed |= fresh
             if fresh or everything:
-                stack.extend(node.children.values())
+                stack.extend(self._to_arm(node))
             self._prune(node)
+        return changed
+
+    def _to_arm(self, node: Node) -> Iterable[Node]:
+        """Its children, but for those that are certainly not there, where one listing tells that of many."""
+        if len(node.children) < _MANY or node.wd <= 0 or node.mount.remote:
+            return node.children.values()
+        try:
+            # Whatever is made after the watch, and perhaps not listed, sends news of its own.
+            there = set(os.listdir(node.real() or ""))
+        except OSError:
+            return node.children.values()
+        left = []
+        for name, child in list(node.children.items()):
+            if name in there or child.children or not child.keys:
+                left.append(child)
+            elif child.wd != ABSENT or child.link or child.deep or child.mount is not node.mount:
+                left.append(child)
+        return left
+
+    def _arm_file(self, node: Node) -> bool | None:
+        """The common case at a low price: a file was put into a watched directory, in place of nothing or of another.
+
+        Returns whether the watch became another; None where it is no such case.
+        """
+        parent = node.parent
+        if node.children or node.link or node.deep or parent.deep or not node.keys:
+            return None
+        if parent.wd <= 0 or parent.mount.remote or not node.is_alive():
+            return None
+        path = node.path()
+        try:
+            if path in self.mounts or not stat.S_ISREG(type_of(path)):
+                return None
+            wd = add_watch(self.fileno(), path, _SELF | _CONTENT)
+        except OSError:
+            return None  # the long way meets it, too, and deals with it
+        changed = wd != node.wd
+        node.mount = parent.mount
+        self._hold(node, wd)
+        self._blind.note(node, 0)
         return changed
 
     def _arm_one(self, node: Node) -> None:
@@ -156,7 +202,7 @@ class Watches:
         parent = node.parent
         if not parent.mount.remote:
             node.mount = self.mounts.get(path, parent.mount)
-        mode = stat.S_IFDIR if node.mount.remote else os.lstat(path).st_mode
+        mode = stat.S_IFDIR if node.mount.remote else type_of(path)
         if stat.S_ISLNK(mode):
             return self._arm_link(node, path)
         self._unlink(node)
@@ -175,7 +221,7 @@ class Watches:
         else:
             # What goes through a pipe or a device is nobody's drift.
             mask |= _CONTENT if stat.S_ISREG(mode) else _ATTRIB
-        wd = int(self._inotify.add_watch(path, mask))
+        wd = add_watch(self.fileno(), path, mask)
         self._hold(node, wd)
         if node.deep:
             with os.scandir(path) as entries:
@@ -189,7 +235,7 @@ class Watches:
         link = node.link = node.link or Link()
         self._links[node] = None
         if node.keys:
-            self._hold_link(node, link, int(self._inotify.add_watch(path, _SELF | _ATTRIB)))
+            self._hold_link(node, link, add_watch(self.fileno(), path, _SELF | _ATTRIB))
         link.real = None
         text = os.readlink(path)
         self._following += 1

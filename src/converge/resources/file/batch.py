@@ -14,6 +14,10 @@ class Batch:
     def __init__(self) -> None:
         self.directories = Directories()
         self.names = Names()
+        self.missing = ""
+        """The path at which a quick look has just found nothing."""
+        self.made_as_wanted: set[tuple[str, int]] = set()
+        """Folders and modes of which a new file has shown that it gets that mode there, whatever umask and ACLs say."""
 
     def __enter__(self) -> Batch:
         return self

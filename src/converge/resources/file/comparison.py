@@ -24,7 +24,7 @@ def compare(file: File, batch: Batch) -> State:
     """All that differs."""
     folder = find_folder(file, batch)
     name = file.name()
-    status = None if folder is None else look(folder, name)
+    status = None if folder is None or batch.missing == file.at else look(folder, name)
     if file.state == "absent":
         return removal(file, status)
     if folder is None or status is None:

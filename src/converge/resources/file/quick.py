@@ -44,6 +44,8 @@ def plainly_right(files: Sequence[File], batch: Batch) -> Iterator[bool]:
                     right = read(handle, len(data) + 1) == data
                 finally:
                     close(handle)
+        except FileNotFoundError:
+            batch.missing = path if known == directory else ""
         except (OSError, ValueError, ResourceError):
             known = None  # the closer look meets the same error, and words it
         yield right

@@ -73,8 +73,11 @@ class Replacement:
         for piece in pieces(content):
             write_all(self.handle, piece)
 
-    def dress(self, old: os.stat_result | None, uid: int | None, gid: int | None, mode: int | None) -> None:
-        """Give it attributes, owner, group and mode; what is not declared is taken from the old file."""
+    def dress(self, old: os.stat_result | None, uid: int | None, gid: int | None, mode: int | None) -> bool:
+        """Give it attributes, owner, group and mode; what is not declared is taken from the old file.
+
+        Returns whether owner, group and mode were so from the beginning.
+        """
         if old is not None:
             _copy_attributes(self.folder, self.name, self.handle)
             uid = old.st_uid if uid is None else uid
@@ -87,8 +90,10 @@ class Replacement:
             os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
         # After the owner, since a change of owner clears the set-user-id bits; and only where it has to be: the file
         # system writes even a change to the same mode into its journal.
-        if moved or stat.S_IMODE(mine.st_mode) != mode:
+        right = not moved and stat.S_IMODE(mine.st_mode) == mode
+        if not right:
             os.fchmod(self.handle, mode)
+        return right
 
     def sync(self) -> None:
         """Wait until it is on the disk."""

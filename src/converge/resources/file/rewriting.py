@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,10 @@ from converge.resources.file.validation import validate
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
 
-_TOGETHER = 32  # each holds a descriptor, on every thread
+_TOGETHER = 64  # each holds a descriptor, on every thread
+_turns = threading.Lock()
+_LONGEST_TURN = 0.05
+"""Seconds that others wait for; a dead network mount may hold one up for ever."""
 _PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _METADATA = {"mode", "owner", "group"}
 
@@ -33,6 +38,21 @@ def rewrite(work: Sequence[tuple[File, State]], batch: Batch) -> Iterator[Except
         items = list(same_folder)
         for at in range(0, len(items), _TOGETHER):
             yield from _Chunk(items[at : at + _TOGETHER], batch).run()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One thread at a time, unless that one takes long, makes the many short system calls before and after the sync.
+
+    Side by side they would only wait for the interpreter, which they give up at each call; waiting for the disk is
+    what many threads are good for.
+    """
+    mine = _turns.acquire(timeout=_LONGEST_TURN)
+    try:
+        yield
+    finally:
+        if mine:
+            _turns.release()
 
 
 class _Chunk:
@@ -47,9 +67,11 @@ class _Chunk:
     def run(self) -> Sequence[Exception | None]:
         """The results, in order."""
         try:
-            self._each(range(len(self.items)), self._stage)
+            with _turn():
+                self._each(range(len(self.items)), self._stage)
             self._each(self.staged, self._sync)
-            self._each(self.staged, self._publish)
+            with _turn():
+                self._each(self.staged, self._publish)
             self._sync_folder()
         finally:
             for index in self.staged:
@@ -136,11 +158,20 @@ def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batc
     kept = old if old is not None and not is_link(old) else None
     content = None if kept is None or file.is_whole() else current(folder, name, kept)
     replacement.write(desired(file, content))
-    replacement.dress(kept, *owner_ids(file, batch), file.mode)
+    _dress(file, replacement, kept, batch)
     if file.validate is not None:
         validate(file, replacement.temporary)
     if file.backup and old is not None:
         _keep(file, folder)
+
+
+def _dress(file: File, replacement: Replacement, old: os.stat_result | None, batch: Batch) -> None:
+    plain = old is None and file.owner is None and file.group is None
+    kind = (file.folder(), NEW_MODE if file.mode is None else file.mode)
+    if plain and kind in batch.made_as_wanted:
+        return
+    if replacement.dress(old, *owner_ids(file, batch), file.mode) and plain:
+        batch.made_as_wanted.add(kind)
 
 
 def _keep(file: File, folder: int) -> None:
