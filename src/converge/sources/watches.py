@@ -149,13 +149,8 @@ class Watches:
             there = set(os.listdir(node.real() or ""))
         except OSError:
             return node.children.values()
-        left = []
-        for name, child in list(node.children.items()):
-            if name in there or child.children or not child.keys:
-                left.append(child)
-            elif child.wd != ABSENT or child.link or child.deep or child.mount is not node.mount:
-                left.append(child)
-        return left
+        children = list(node.children.items())
+        return [child for name, child in children if name in there or not _is_absent_leaf(child, node.mount)]
 
     def _arm_file(self, node: Node) -> bool | None:
         """The common case at a low price: a file was put into a watched directory, in place of nothing or of another.
@@ -340,3 +335,9 @@ class Watches:
                 del node.parent.children[node.name]
             node = node.parent
         return node
+
+
+def _is_absent_leaf(node: Node, mount: Mount) -> bool:
+    """Whether it is known as wanted but not there, so that there is nothing to do as long as it is not."""
+    known = node.wd != ABSENT or node.children or node.link or node.deep
+    return not known and bool(node.keys) and node.mount is mount
