@@ -176,7 +176,7 @@ def test_a_reader_that_does_not_read_holds_up_neither_repairs_nor_the_stop(place
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=place.env,
     )  # fmt: skip
     try:
-        place.until(lambda: len(list(place.managed.iterdir())) == 300)
+        place.until(lambda: all((place.managed / str(n)).exists() for n in range(300)))
         (place.managed / "1").unlink()
         place.until((place.managed / "1").exists, deadline=5)
         process.terminate()
