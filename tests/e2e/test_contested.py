@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -92,12 +93,17 @@ def test_what_changed_while_the_daemon_was_stopped_is_put_right_when_it_goes_on(
     daemon.until(lambda: all((place.managed / str(n)).read_text() == "right" for n in range(200)))
 
 
+def _stands_still(task: Path) -> bool:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def test_a_kernel_queue_that_overflows_loses_nothing(place: Place) -> None:
     with open("/proc/sys/fs/inotify/max_queued_events") as file:
         most = int(file.read())
     place.declare('for name in ("a", "b", "last"):\n    r.file(HERE / name, content="right", limit=1000)')
     daemon = place.serve()
     daemon.signal(signal.SIGSTOP)
+    daemon.until(lambda: all(_stands_still(task) for task in Path(f"/proc/{daemon.pid}/task").iterdir()))
     handles = [os.open(place.managed / name, os.O_WRONLY) for name in ("a", "b")]
     for number in range(most + 100):  # equal events that follow each other would be one, so they alternate
         os.pwrite(handles[number % 2], b"wrong", 0)
