@@ -93,6 +93,19 @@ def test_what_changed_while_the_daemon_was_stopped_is_put_right_when_it_goes_on(
     daemon.until(lambda: all((place.managed / str(n)).read_text() == "right" for n in range(200)))
 
 
+def _is_watched(pid: int, path: Path) -> bool:
+    """Whether the file that is there now has a watch of its own, as the kernel tells it (proc(5), fdinfo)."""
+    wanted = f" ino:{path.stat().st_ino:x} "
+    return any(wanted in _text(info) for info in Path(f"/proc/{pid}/fdinfo").iterdir())
+
+
+def _text(info: Path) -> str:
+    try:
+        return info.read_text()
+    except FileNotFoundError:  # it was closed a moment ago
+        return ""
+
+
 def _stands_still(task: Path) -> bool:
     return (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
@@ -102,6 +115,7 @@ def test_a_kernel_queue_that_overflows_loses_nothing(place: Place) -> None:
         most = int(file.read())
     place.declare('for name in ("a", "b", "last"):\n    r.file(HERE / name, content="right", limit=1000)')
     daemon = place.serve()
+    daemon.until(lambda: all(_is_watched(daemon.pid, place.managed / name) for name in ("a", "b")))
     daemon.signal(signal.SIGSTOP)
     daemon.until(lambda: all(_stands_still(task) for task in Path(f"/proc/{daemon.pid}/task").iterdir()))
     handles = [os.open(place.managed / name, os.O_WRONLY) for name in ("a", "b")]
