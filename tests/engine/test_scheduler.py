@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -477,3 +478,30 @@ def test_a_second_look_comes_after_the_first_look_at_many_others_but_not_much_la
     assert bench.started == [("check", "hot")]
     assert waited < (0.65 if others_end else 2.5)
     assert others_end or waited > 1.5
+
+
+class Kin(Pretended):
+    """Of a kind whose members all hear of the work on one of them."""
+
+    one_database = True
+
+
+def test_work_on_one_of_a_database_does_not_shorten_the_delays_of_the_others() -> None:
+    bench = Bench(Kin("a"), Kin("b"))
+    start = bench.now
+    tried: dict[str, list[float]] = {"pretended:a": [], "pretended:b": []}
+    while (due := bench.scheduler.next_due()) < start + 1000:
+        bench.now = max(bench.now, due)
+        for task in bench.take():
+            if task.verb == "check":
+                bench.checked(task, WRONG)
+                continue
+            tried[task.node.resource.id].append(bench.now - start)
+            bench.failed(task)
+            for id in tried:  # what was attempted is heard for both
+                bench.scheduler.mark(id, bench.now + 0.1)
+    assert all(node.noncompliant for node in bench.scheduler.nodes.values())
+    delays = [later - sooner for times in tried.values() for sooner, later in pairwise(times)]
+    assert delays[:3] == [5, 10, 20]
+    assert min(delays[3:8]) >= 5
+    assert all(len(times) <= 10 for times in tried.values()), tried

@@ -89,7 +89,7 @@ class Dispatcher:
         for job, before in list(self._jobs.items()):
             if not job.begun:
                 continue
-            if job.verb == "check":
+            if job.verb == "check" and not job.tasks[0].node.resource.at_once:
                 self._help(job, job.position - before)
             if results := job.take_results():
                 self._count_again(job)

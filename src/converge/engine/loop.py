@@ -19,9 +19,11 @@ from converge.engine.dispatch import Dispatcher
 from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Severity, Status, Summary, Watching
 from converge.engine.job import Result
 from converge.engine.ledger import Ledger
+from converge.engine.node import Node
 from converge.engine.reload import Reloader
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
+from converge.engine.standdown import StandDown
 from converge.engine.watching import Watching as Sources
 from converge.errors import ConvergeError
 from converge.graph.graph import Graph
@@ -88,6 +90,7 @@ class Loop:
         self._sources = None if self._planning else Sources(self._mark, self._polled, self._report)
         self._reloader = reloader
         self._wake: WakeSource | None = None
+        self._standdown = StandDown(self._heard_of_shutdown)
         self._scheduler = Scheduler(
             self._graph, self._settings, now=self._now(), ledger=self._ledger, planning=self._planning
         )
@@ -118,7 +121,7 @@ class Loop:
         self._turn_handle = None
         scheduler = self._scheduler
         now = self._now()
-        tasks = scheduler.take(now)
+        tasks = () if self._standdown.holds() else scheduler.take(now)
         if tasks:
             self._dispatcher.start(tasks)
         self._pass_on()
@@ -132,7 +135,7 @@ class Loop:
 
     def _sleep(self, now: float) -> None:
         """Ask for a turn when time alone calls for one."""
-        due = self._scheduler.next_due()
+        due = math.inf if self._standdown.holds() else self._scheduler.next_due()
         if self._settings.timeout and not self._planning and self._scheduler.quiet():
             due = min(due, self._scheduler.last_change + self._settings.timeout)
         if self._timer is not None:
@@ -168,12 +171,15 @@ class Loop:
         elif self._reloader is not None and key == self._reloader.key:
             self._reload_soon()
             return
+        elif key == self._standdown.key:
+            self._standdown.look()
+            return
         else:
             self._scheduler.mark(key, self._now())
         self._turn_soon()
 
     def _polled(self, key: str) -> None:
-        if key.startswith(_CONDITION):
+        if key.startswith(_CONDITION) or key == self._standdown.key:
             self._mark(key)
         elif self._reloader is None or key != self._reloader.key:
             self._scheduler.mark(key, self._now(), polled=True)
@@ -184,6 +190,14 @@ class Loop:
         self._scheduler.mark_all(self._now())
         self._turn_soon()
 
+    def _heard_of_shutdown(self, before: bool, now: bool) -> None:
+        if now and not before:
+            self._report("info", "the machine is shutting down; nothing more is started")
+        elif before and not now:
+            self._report("info", "the shutdown was called off; looking at everything once")
+            self._scheduler.mark_all(self._now())
+        self._turn_soon()
+
     def _report(self, severity: Severity, text: str) -> None:
         self._emit(Notice(severity, text))
         self._flush()
@@ -192,6 +206,8 @@ class Loop:
         scheduler, now = self._scheduler, self._now()
         for task, found, met, began, took in results:
             node = task.node
+            if node.resource.moves():
+                self._watch_again(node)
             if isinstance(found, Exception):
                 scheduler.failed(node, found, task.state, now=now, took=took)
             elif task.verb == "check":
@@ -283,6 +299,12 @@ class Loop:
         if not self._done.done():
             self._done.set_exception(error)
 
+    def _watch_again(self, node: Node) -> None:
+        """News may come from elsewhere by now; what came before it was watched for is seen by one more check."""
+        resource = node.resource
+        if self._sources is not None and not node.retired and self._sources.watch(resource.id, resource.triggers()):
+            self._mark(resource.id)
+
     # --- beginning and end --------------------------------------------------------------------------------
 
     def _watch_all(self) -> None:
@@ -296,6 +318,7 @@ class Loop:
                 wanted[_CONDITION + resource.id] = resource.condition.triggers()
         if self._reloader is not None:
             wanted[self._reloader.key] = self._reloader.triggers()
+        wanted[self._standdown.key] = self._standdown.triggers()
         for key in sources.watched():
             if key not in wanted:
                 sources.watch(key, ())

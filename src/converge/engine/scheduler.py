@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
 from converge.graph.graph import REFRESH, Graph
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Resource, ResourceError, State
+
+_WORK = ("apply", "refresh")
 
 
 class Task(NamedTuple):
@@ -55,6 +57,9 @@ class Scheduler:
         self._candidates: deque[Node] = deque()
         self._timers: list[tuple[float, int, Node]] = []
         self._sequence = itertools.count()
+        self._at_work: Counter[type[Resource]] = Counter()
+        """How many of each kind are being applied or refreshed."""
+        self._quiet_until: dict[type[Resource], float] = {}
         self._adopt(graph, now)
 
     # --- the graph ----------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ class Scheduler:
         due = pace.coalesced(node, self.settings, now)
         if node.attempts and polled:
             due = max(due, node.due)
-        elif node.attempts and (node.doing in ("apply", "refresh") or now < node.quiet_until):
+        elif node.attempts and (node.doing in ("apply", "refresh") or now < node.quiet_until or self._kin(node, now)):
             # Perhaps only our own failing apply is heard. That must not shorten its backoff, but it may be news.
             node.another_try = True
             due = max(due, node.due, now + pace.retry_delay(node, self.settings) if node.noncompliant else now)
@@ -124,6 +129,11 @@ class Scheduler:
             node.attempts, node.noncompliant = 0, False
         node.outside = True
         self._make_dirty(node, now, due)
+
+    def _kin(self, node: Node, now: float) -> bool:
+        """Whether what is heard may come from our own work on others that are told by the same news."""
+        kind = type(node.resource)
+        return kind.one_database and (bool(self._at_work[kind]) or now < self._quiet_until.get(kind, 0.0))
 
     def mark_gate(self, id: str, now: float) -> None:
         """News about the condition of this resource."""
@@ -164,6 +174,7 @@ class Scheduler:
             task = self._task_for(node, now)
             if task is not None:
                 node.doing = task.verb
+                self._at_work[type(node.resource)] += task.verb in _WORK
                 # A mark that comes while it runs makes it dirty again, and is then not lost.
                 node.dirty = False
                 self.running += 1
@@ -283,7 +294,7 @@ class Scheduler:
             return
         node.checked, node.busy_since = began, None
         node.ran = True
-        pace.expect_echo(node, self.settings, now)
+        self._expect_echo(node, now)
         if left and (left != state or node.outside or node.dirty) and not (node.attempts or node.contested):
             # Who changed it before may have changed it again, after our apply: that is news, and no failure yet.
             node.contested = True
@@ -301,7 +312,7 @@ class Scheduler:
         """A refresh is done."""
         if not self._accept(node):
             return
-        pace.expect_echo(node, self.settings, now)
+        self._expect_echo(node, now)
         self._settle(node, done=True)
         self._changed(node, (_refresh_change(causes),), now, took)
 
@@ -329,7 +340,7 @@ class Scheduler:
         if doing == "gate":
             node.gate_dirty = True
         elif doing != "check":
-            pace.expect_echo(node, self.settings, now)
+            self._expect_echo(node, now)
         if isinstance(error, Busy) and self._put_off(node, error, now):
             return
         if isinstance(error, NotYet) and self._will_come(node, error, now, took):
@@ -406,8 +417,13 @@ class Scheduler:
 
     # --- inside -------------------------------------------------------------------------------------------
 
+    def _expect_echo(self, node: Node, now: float) -> None:
+        pace.expect_echo(node, self.settings, now)
+        self._quiet_until[type(node.resource)] = node.quiet_until
+
     def _accept(self, node: Node) -> bool:
         """A task came back. False where its resource has left the blueprint, or is declared anew, meanwhile."""
+        self._at_work[type(node.resource)] -= node.doing in _WORK
         node.doing = None
         self.running -= 1
         if not node.retired:

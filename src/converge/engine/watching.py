@@ -10,7 +10,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from converge.resources.base import Every, PathChanged, Trigger
+from converge.resources.base import (
+    Every,
+    FirewallChanged,
+    HostnameChanged,
+    LinkChanged,
+    MountsChanged,
+    PathChanged,
+    Trigger,
+    UnitChanged,
+)
 from converge.sources.base import Mark, Report, Source
 from converge.sources.timer import TimerSource
 
@@ -31,7 +40,54 @@ def open_paths(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source
     return PathSource(mark, report, failed, poll)
 
 
-OPENERS: dict[type[Trigger], Opener] = {PathChanged: open_paths}
+def open_units(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News about units of systemd."""
+    from converge.sources.dbus import UnitSource
+
+    del report, poll  # all of it is told, or the source fails
+    return UnitSource(mark, failed)
+
+
+def open_hostname(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of the machine's name. Raises OSError where the kernel gives none."""
+    from converge.sources.hostname import HostnameSource
+
+    del report, poll  # all of it is told, or the source fails
+    return HostnameSource(mark, failed)
+
+
+def open_mounts(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of mounts. Raises OSError where the kernel tells of none."""
+    from converge.sources.mountnews import MountNews
+
+    del report, poll  # all of it is told, or the source fails
+    return MountNews(mark, failed)
+
+
+def open_firewall(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of the packet filter. Raises OSError where the kernel gives none, as to others than root."""
+    from converge.sources.nftables import FirewallNews
+
+    del report, poll  # all of it is told, or the source fails
+    return FirewallNews(mark, failed)
+
+
+def open_links(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of network interfaces, addresses and routes. Raises OSError where the kernel gives none."""
+    from converge.sources.links import LinkNews
+
+    del report, poll  # all of it is told, or the source fails
+    return LinkNews(mark, failed)
+
+
+OPENERS: dict[type[Trigger], Opener] = {
+    PathChanged: open_paths,
+    UnitChanged: open_units,
+    HostnameChanged: open_hostname,
+    MountsChanged: open_mounts,
+    FirewallChanged: open_firewall,
+    LinkChanged: open_links,
+}
 
 
 class Watching:
@@ -48,12 +104,12 @@ class Watching:
             trigger: _Kept(self, opener) for trigger, opener in (OPENERS if openers is None else openers).items()
         }
 
-    def watch(self, key: str, triggers: Sequence[Trigger]) -> None:
-        """Mark ``key`` on any of these from now on, and on nothing else; none ends it."""
+    def watch(self, key: str, triggers: Sequence[Trigger]) -> bool:
+        """Mark ``key`` on any of these from now on, and on nothing else; none ends it. Returns whether that is new."""
         before = self._wanted.get(key, ())
         wanted = tuple(triggers)
         if wanted == before:
-            return
+            return False
         if wanted:
             self._wanted[key] = wanted
         else:
@@ -63,6 +119,7 @@ class Watching:
             mine = [trigger for trigger in wanted if isinstance(trigger, trigger_type)]
             if mine or any(isinstance(trigger, trigger_type) for trigger in before):
                 kept.watch(key, mine)
+        return True
 
     def watched(self) -> list[str]:
         return list(self._wanted)

@@ -9,11 +9,12 @@ all kinds alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 
 from converge.duration import parse_duration
+from converge.platform import Os
 
 if TYPE_CHECKING:
     from typing import Self
@@ -103,13 +104,39 @@ class PathChanged(NamedTuple):
     deep: bool = False
 
 
+class UnitChanged(NamedTuple):
+    """A unit of systemd came to another state of rest, or units were enabled, disabled or loaded anew."""
+
+    name: str
+
+
+class HostnameChanged(NamedTuple):
+    """The kernel was given another name for this machine."""
+
+
+class MountsChanged(NamedTuple):
+    """Something is mounted at a path, or above it, that was not, or is not any more, or is mounted otherwise."""
+
+    path: str
+
+
+class FirewallChanged(NamedTuple):
+    """Anything that happens to our table of the packet filter."""
+
+
+class LinkChanged(NamedTuple):
+    """A network interface appears, vanishes, or goes up or down; without a name, also addresses and routes."""
+
+    name: str = ""
+
+
 class Every(NamedTuple):
     """So many seconds have gone by: for what sends no news."""
 
     seconds: float
 
 
-Trigger: TypeAlias = PathChanged | Every
+Trigger: TypeAlias = PathChanged | UnitChanged | HostnameChanged | MountsChanged | FirewallChanged | LinkChanged | Every
 
 
 # --- needs: what automatic edges are made of --------------------------------------------------------------
@@ -127,7 +154,15 @@ class Uses(NamedTuple):
     id: str
 
 
-Need: TypeAlias = Inside | Uses
+class Named(NamedTuple):
+    """Needs the files that go by this name: a part of their path is called so, or their last part is the name with
+    ``.conf``, ``.cfg``, ``.yaml`` or ``.yml``.
+    """
+
+    name: str
+
+
+Need: TypeAlias = Inside | Uses | Named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +173,14 @@ class Resource:
     """
 
     kind: ClassVar[str]
+    one_database: ClassVar[bool] = False
+    """Whether all of this kind are told by the same news, so that our work on one sounds like news of the others."""
+    at_once: ClassVar[bool] = False
+    """Whether :meth:`check_many` asks for all in one go, so that a slow one gains nothing from more threads."""
+    platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin")
+    """Where this kind can be had. A blueprint that declares it elsewhere is mistaken."""
+    keeps_secret: ClassVar[frozenset[str]] = frozenset()
+    """Options that may have a secret in them: what they hold is shown nowhere, and is no argument of any command."""
 
     depends_on: Resource | str | Sequence[Resource | str] = ()
     """Ids or resources that must be in their desired state first."""
@@ -198,6 +241,10 @@ class Resource:
         """Whether this resource takes something away; such resources run in the reverse order."""
         return False
 
+    def ends_first(self) -> bool:
+        """Whether it has its turn before what it needs is taken away; a service is stopped before its package goes."""
+        return self.absent()
+
     def needs(self) -> Sequence[Need]:
         """What automatic edges may be drawn to."""
         return ()
@@ -205,6 +252,10 @@ class Resource:
     def forbids(self, path: str) -> str | None:
         """Why nothing can be at this path, which is inside of what this resource declares; None where it can."""
         return "is to be absent" if self.absent() else None
+
+    def claims(self) -> Iterable[str]:
+        """What only one resource of a blueprint can have, such as a uid; two that claim the same are a mistake."""
+        return ()
 
     def among(self, ids: Collection[str]) -> Self:
         """This resource, knowing the ids of all in the blueprint; a copy where that makes a difference to it."""
@@ -217,6 +268,10 @@ class Resource:
     def triggers(self) -> Sequence[Trigger]:
         """What would tell that it may no longer hold."""
         return ()
+
+    def moves(self) -> bool:
+        """Whether the machine has a say in :meth:`triggers`; they are then asked for again after each check."""
+        return False
 
     def runs_once(self) -> bool:
         """True where no check can tell whether it holds: it is applied once in a daemon's life, and on refresh."""
