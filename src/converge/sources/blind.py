@@ -39,7 +39,8 @@ class Blind:
         if mount.silent and (node.keys or node.deep):
             self.stale |= node not in self.silent
             self.silent[node] = None
-            if mount.point not in self._told:
+            # Who watches what the kernel makes up, as its settings, need not be told each time that it is so.
+            if mount.point not in self._told and mount.type != "proc":
                 self._told.add(mount.point)
                 self._report(
                     "warning",
