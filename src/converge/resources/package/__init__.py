@@ -1,0 +1,108 @@
+"""``package``: software that is installed, or not, through the machine's own package manager."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from converge.resources.base import Resource, State, Trigger, Verb
+
+if TYPE_CHECKING:
+    from converge.resources.package.manager import Manager
+
+
+@dataclass(frozen=True, slots=True)
+class Package(Resource):
+    """A package that is to be installed (``present``), in its newest version (``latest``), or not at all (``absent``).
+
+    ``version`` is one version, written as the package manager shows it, or a pattern such as ``1.2*``. ``hold`` keeps a
+    package where it is when everything is upgraded.
+    """
+
+    kind: ClassVar[str] = "package"
+    platforms = ("linux",)
+    at_once: ClassVar[bool] = True
+    one_database: ClassVar[bool] = True
+
+    name: str
+    """What the package manager calls it; with apt also ``NAME:ARCHITECTURE``."""
+    _: KW_ONLY
+    state: Literal["present", "absent", "latest"] = "present"
+    """``latest`` also follows new versions, as soon as this machine's index has them."""
+    version: str | None = None
+    """This version, or one that fits a pattern such as ``1.2*``. Unset: any."""
+    hold: bool | None = None
+    """Keep it at its version in upgrades of all packages. Unset: leave that as it is."""
+    manager: Literal["apt", "dnf", "yum", "zypper", "apk", "pacman"] | None = None
+    """The package manager. Unset: the machine's own."""
+    conffiles: Literal["keep", "replace"] = "keep"
+    """With apt, whose configuration files stay when an upgrade brings other ones: those on the machine, or the new."""
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        return self.name
+
+    def mistakes(self) -> Iterator[str]:
+        from converge.resources.package.names import name_mistake, version_mistake
+
+        if why := name_mistake(self.name):
+            yield why
+        if self.version is not None and (why := version_mistake(self.version)):
+            yield why
+        if self.version is not None and self.state != "present":
+            yield f"version and state={self.state!r} exclude each other; leave one out"
+        if self.hold is not None and self.state == "absent":
+            yield "what is absent cannot be held; leave hold out"
+        if self.hold and self.state == "latest":
+            yield "hold keeps the version, and state='latest' changes it; leave one out"
+        if self.manager not in (None, "apt", "zypper") and self.hold is not None:
+            yield f"{self.manager} cannot hold a package at its version; leave hold out"
+        if self.manager not in (None, "apt") and self.conffiles != "keep":
+            yield f"conffiles is for apt, and {self.manager} has no such thing; leave it out"
+
+    def absent(self) -> bool:
+        return self.state == "absent"
+
+    def triggers(self) -> Sequence[Trigger]:
+        from converge.resources.package.known import news_of
+
+        return news_of(self.manager, index=self.state == "latest")
+
+    def why_root(self) -> str | None:
+        return None if os.geteuid() == 0 else "packages are installed and removed by root"
+
+    def group_key(self, verb: Verb) -> Hashable | None:
+        return (self.manager,) if verb == "check" else (self.manager, self.state, self.conffiles)
+
+    # --- what it does -------------------------------------------------------------------------------------
+
+    def check(self) -> State:
+        (found,) = self.check_many([self])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    @classmethod
+    def check_many(cls, resources: Sequence[Package]) -> Iterator[State | Exception]:
+        from converge.resources.package.inspection import inspect
+
+        return iter(inspect(resources[0]._manager(), resources))
+
+    def apply(self, state: State) -> None:
+        (error,) = self.apply_many([(self, state)])
+        if error is not None:
+            raise error
+
+    @classmethod
+    def apply_many(cls, work: Sequence[tuple[Package, State]]) -> Iterator[Exception | None]:
+        from converge.resources.package.transaction import carry_out
+
+        return iter(carry_out(work[0][0]._manager(), work))
+
+    def _manager(self) -> Manager:
+        from converge.resources.package.known import this_manager
+
+        return this_manager(self.manager)

@@ -1,0 +1,145 @@
+"""apt and dpkg: Debian, Ubuntu and their kin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from converge.resources.base import PathChanged
+from converge.resources.package import dpkg
+from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
+
+# Nothing here may ever ask a question, or wait for a lock where nobody sees it.
+_APT: Final = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=0")
+_SIMULATE: Final = ("apt-get", "-s", "-q", "-o", "APT::Get::Show-User-Simulation-Note=no")
+_CONFFILES: Final[dict[Conffiles, tuple[str, ...]]] = {
+    "keep": ("--force-confdef", "--force-confold"),
+    "replace": ("--force-confnew",),
+}
+_UCF: Final[dict[Conffiles, str]] = {"keep": "UCF_FORCE_CONFFOLD", "replace": "UCF_FORCE_CONFFNEW"}
+"""The same for files that scripts of packages treat like conffiles, through ucf(1)."""
+_QUIET: Final = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none"}
+_STEP: Final = re.compile(r"(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Apt(Manager):
+    """apt-get for transactions, dpkg's own files for what is installed."""
+
+    name: ClassVar[str] = "apt"
+    holds: ClassVar[bool] = True
+
+    # --- asking ---
+
+    def installed(self, names: Collection[str], until: float) -> Mapping[str, Installed]:
+        del until  # no process is started
+        database = dpkg.read(self.root)
+        provided: set[str] | None = None
+        found = {}
+        for name in names:
+            if entry := database.find(name):
+                found[name] = Installed(entry.version, entry.is_held(), entry.broken())
+                continue
+            if provided is None:
+                provided = database.provided()
+            if name in provided:
+                found[name] = Installed("", provided=True)
+        return found
+
+    def offers(self, names: Collection[str], until: float) -> Mapping[str, Offer]:
+        return dict(parse_policy(self.run(["apt-cache", "-q", "policy", *names], until)))
+
+    def simulate(self, wishes: Sequence[Wish], unwanted: Sequence[str], until: float) -> Sequence[Step]:
+        if wishes:
+            self._require_known(wishes, until)
+        what = ["install", *_options(wishes), *_words(wishes)] if wishes else ["remove", *unwanted]
+        return list(parse_simulation(self.run([*_SIMULATE, *what], until)))
+
+    def news(self) -> Sequence[PathChanged]:
+        # Not the lock files: each failing attempt of ours would look like news.
+        return [PathChanged(f"{dpkg.FOLDER}/status")]
+
+    def index_news(self) -> Sequence[PathChanged]:
+        return [PathChanged("/var/lib/apt/lists", deep=True), PathChanged("/etc/apt", deep=True)]
+
+    # --- changing ---
+
+    def install(self, wishes: Sequence[Wish], conffiles: Conffiles, newest: bool, until: float) -> None:
+        del newest  # install also brings what is there to the newest version
+        self._require_known(wishes, until)
+        self._apt(["install", *_options(wishes), *_words(wishes)], conffiles, until)
+
+    def remove(self, names: Sequence[str], until: float) -> None:
+        self._apt(["remove", *names], "keep", until)
+
+    def hold(self, names: Sequence[str], on: bool, until: float) -> None:
+        self.run(["apt-mark", "hold" if on else "unhold", *names], until, env=_QUIET)
+
+    def refresh(self, until: float) -> None:
+        self.run([*_APT, "update"], until, env=_QUIET)
+
+    def repair(self, conffiles: Conffiles, until: float) -> None:
+        self.run(["dpkg", *_CONFFILES[conffiles], "--configure", "-a"], until, env=_QUIET | {_UCF[conffiles]: "1"})
+
+    def _apt(self, what: Sequence[str], conffiles: Conffiles, until: float) -> None:
+        options = [word for option in _CONFFILES[conffiles] for word in ("-o", f"Dpkg::Options::={option}")]
+        self.run([*_APT, *options, *what], until, env=_QUIET | {_UCF[conffiles]: "1"})
+
+    def _require_known(self, wishes: Sequence[Wish], until: float) -> None:
+        """Of a name that it does not know, apt takes one with a dot for a pattern, and strips a '+' at the end."""
+        risky = [wish.name for wish in wishes if "." in wish.name or wish.name.endswith("+")]
+        if not risky:
+            return
+        known = self.offers(risky, until)
+        if unknown := [name for name in risky if name not in known]:
+            raise ManagerError(f"apt knows no package {' or '.join(unknown)}", "refresh")
+
+    # --- its words ---
+
+    def remedy(self, output: str) -> Remedy:
+        if "dpkg --configure -a" in output:
+            return "repair"
+        unknown = ("Unable to locate package", "has no installation candidate", "was not found", "Unable to fetch")
+        return "refresh" if any(words in output for words in unknown) else ""
+
+    def is_locked(self, returncode: int, output: str) -> bool:
+        locked = ("Could not get lock", "Unable to lock", "frontend lock was locked", "is locked by another process")
+        return returncode != 0 and any(words in output for words in locked)
+
+
+def _options(wishes: Sequence[Wish]) -> Iterator[str]:
+    if any(wish.version for wish in wishes):
+        yield "--allow-downgrades"
+    if any(wish.broken for wish in wishes):
+        yield "--reinstall"
+
+
+def _words(wishes: Sequence[Wish]) -> list[str]:
+    return [f"{wish.name}={wish.version}" if wish.version else wish.name for wish in wishes]
+
+
+def parse_simulation(output: str) -> Iterator[Step]:
+    """What ``apt-get -s`` would do."""
+    for line in output.splitlines():
+        if found := _STEP.match(line):
+            verb, name, before, after = found.groups()
+            yield Step(name, before, after if verb == "Inst" else None)
+
+
+def parse_policy(output: str) -> Iterator[tuple[str, Offer]]:
+    """Candidate and versions of each package, from ``apt-cache policy``."""
+    name, best, versions, in_table = "", "", list[str](), False
+    for line in [*output.splitlines(), "end:"]:
+        if line and not line[0].isspace():
+            if name:
+                yield name, Offer(best, versions)
+            name, best, versions, in_table = line.rstrip().removesuffix(":"), "", [], False
+        elif line.startswith("  Candidate: "):
+            candidate = line.partition(": ")[2].strip()
+            best = "" if candidate == "(none)" else candidate
+        elif line.startswith("  Version table:"):
+            in_table = True
+        elif in_table and line[:5] in ("     ", " *** ") and not line[5:6].isspace():
+            versions.append(line[5:].split()[0])
