@@ -1,0 +1,41 @@
+"""Whether a service runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from converge.conditions.base import Condition
+from converge.resources.base import ResourceError, Trigger, UnitChanged
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceActive(Condition):
+    """A unit of systemd is active."""
+
+    unit: str
+
+    def met(self) -> bool:
+        from converge.resources.service.bus import system_bus
+        from converge.resources.service.units import look
+
+        try:
+            (unit,) = look(system_bus(), [self.unit], files=(), running=())
+        except ResourceError:
+            return False  # nothing of systemd's is active as long as it does not answer
+        return unit.active
+
+    def triggers(self) -> Sequence[Trigger]:
+        return [UnitChanged(self.unit)]
+
+    def __str__(self) -> str:
+        return f"service_active({self.unit})"
+
+
+def service_active(name: str) -> Condition:
+    """Holds while this unit of systemd is active; without a type in its name it is a ``.service``."""
+    from converge.resources.service.names import name_mistakes, unit_name
+
+    for mistake in name_mistakes(name):
+        raise ValueError(f"service_active: {mistake}")
+    return ServiceActive(unit_name(name))

@@ -1,0 +1,75 @@
+"""Why a unit does not run, in words, with the end of its journal."""
+
+from __future__ import annotations
+
+import signal
+from typing import Final
+
+from converge import process
+from converge.resources.base import ResourceError
+from converge.resources.service.bus import Bus
+from converge.resources.service.calls import Refused, get
+from converge.resources.service.units import ASK_WITHIN, SERVICE, UNIT, Unit
+
+_LINES: Final = 10
+_JOURNAL_WITHIN: Final = 5.0
+_KILLED: Final = (2, 3)  # CLD_KILLED and CLD_DUMPED of waitid(2)
+_RESULTS: Final = {
+    "timeout": "it took longer than its unit file allows",
+    "watchdog": "its watchdog was not heard of in time",
+    "oom-kill": "the machine ran out of memory",
+    "resources": "systemd could not get it what it needs",
+    "protocol": "it did not do what its Type= promises",
+    "exec-condition": "its ExecCondition= said no",
+}
+START_LIMIT: Final = (
+    "it was started too often in a short time, so systemd refuses to start it for a while "
+    "(StartLimitBurst= and StartLimitIntervalSec= of its unit)"
+)
+
+
+def why_not_running(bus: Bus, unit: Unit, what: str) -> ResourceError:
+    """The error for a unit that was to be started: what happened, why, and its last words."""
+    condition, result, code, status = bus.ask(
+        [
+            get(unit.path, UNIT, "ConditionResult"),
+            get(unit.path, SERVICE, "Result"),
+            get(unit.path, SERVICE, "ExecMainCode"),
+            get(unit.path, SERVICE, "ExecMainStatus"),
+        ],
+        ASK_WITHIN,
+    )
+    if condition is False and unit.active_state != "failed":
+        return ResourceError(f"{unit.name} is not started by systemd: a Condition…= of its unit file does not hold")
+    why = _why(result, code, status)
+    text = f"{unit.name} {what}{f': {why}' if why else ''}"
+    lines = _last_words(unit.name)
+    return ResourceError(f"{text}; the end of its journal:\n{lines}" if lines else text)
+
+
+def _why(result: object, code: object, status: object) -> str:
+    if isinstance(result, Refused):  # it is no service, and has none of these
+        return ""
+    if result == "start-limit-hit":
+        return START_LIMIT
+    if result in ("exit-code", "signal", "core-dump", "success") and isinstance(status, int):
+        return f"its process ended with {_ending(code, status)}"
+    return _RESULTS.get(str(result), str(result))
+
+
+def _ending(code: object, status: int) -> str:
+    if code in _KILLED:
+        try:
+            return f"signal {signal.Signals(status).name}"
+        except ValueError:  # a real-time signal has no name
+            return f"signal {status}"
+    return f"exit status {status}"
+
+
+def _last_words(unit: str) -> str:
+    command = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={_LINES}", f"--unit={unit}"]
+    try:
+        done = process.run(command, timeout=_JOURNAL_WITHIN)
+    except (ResourceError, OSError):
+        return ""  # a machine may do without a journal
+    return done.output.rstrip() if done.returncode == 0 else ""

@@ -1,0 +1,104 @@
+"""What differs between a unit as it is and as it is wanted. Looks at nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from converge.resources.base import IN_SYNC, Busy, Change, NotYet, ResourceError, State
+from converge.resources.service.names import stem
+
+if TYPE_CHECKING:
+    from converge.resources.service.service import Service
+    from converge.resources.service.units import Unit
+
+_SETTLES: Final = 600.0
+"""Seconds that a unit may take to start, stop or reload before that counts as a failure."""
+
+# What GetUnitFileState says of units that cannot be enabled, and why.
+_NEVER_ENABLED: Final = {
+    "static": "its unit file has no [Install] section, so it is started by other units only",
+    "indirect": "its [Install] section only names other units; enable those",
+    "generated": "systemd makes its unit file anew at each start, from a script in /etc/init.d or the like",
+    "transient": "it was made by a program for this run of the machine only",
+    "bad": "its unit file cannot be read",
+}
+
+
+def judge(want: Service, unit: Unit) -> State:
+    """All that differs. Raises ResourceError where it cannot be as wanted, Busy where that is not settled yet."""
+    if not unit.exists and not want.masked:
+        if want.enable or want.state == "running":
+            raise missing(want)
+        return IN_SYNC
+    return (*_masked(want, unit), *_enabled(want, unit), *_running(want, unit))
+
+
+def missing(want: Service) -> NotYet:
+    """It does not exist; a package mostly brings it."""
+    changes = []
+    if want.enable:
+        changes.append(Change("enable", None, "enabled", "create"))
+    if want.state == "running":
+        changes.append(Change("state", None, "running", "create"))
+    needs = want.brought_by or f"package:{stem(want.unit)}"
+    return NotYet(f"unit {want.unit} does not exist", needs, tuple(changes))
+
+
+def _masked(want: Service, unit: Unit) -> Iterator[Change]:
+    if want.masked is True and unit.file_state != "masked":
+        yield Change("masked", "until the next boot" if unit.masked else "no", "yes")
+    elif want.masked is False and unit.masked:
+        yield Change("masked", "yes", "no")
+
+
+def _enabled(want: Service, unit: Unit) -> Iterator[Change]:
+    state = unit.file_state or ("transient" if unit.exists else "")
+    if want.enable is False and state in ("enabled", "enabled-runtime"):
+        yield Change("enable", state, "disabled")
+    elif want.enable is False and state == "generated":
+        raise ResourceError(f"{unit.name} cannot be disabled: {_NEVER_ENABLED[state]}")
+    elif want.enable is True and state.startswith("masked"):
+        if want.masked is None:
+            raise ResourceError(f"{unit.name} is masked, so it cannot be enabled; masked=False has it unmasked")
+        yield Change("enable", "masked", "enabled")
+    elif want.enable is True and state in _NEVER_ENABLED:
+        raise ResourceError(f"{unit.name} cannot be enabled: {_NEVER_ENABLED[state]}")
+    elif want.enable is True and state not in ("enabled", "alias"):
+        yield Change("enable", state, "enabled")
+
+
+def _running(want: Service, unit: Unit) -> Iterator[Change]:
+    if want.state is None:
+        return
+    if unit.changing and not (unit.restarting and want.state == "stopped"):
+        raise Busy(f"{unit.name} is {_doing(unit)}", at_most=_SETTLES)
+    if want.state == "stopped" and (unit.active or unit.restarting):
+        yield Change("state", "running" if unit.active else "restarting", "stopped")
+    elif want.state == "running" and not unit.active:
+        if why := _never_runs(want, unit):
+            raise ResourceError(why)
+        yield Change("state", "failed" if unit.active_state == "failed" else "stopped", "running")
+
+
+def _doing(unit: Unit) -> str:
+    if unit.restarting:
+        return "about to be started again by systemd, as it ended"
+    queued = ", with a job queued" if unit.job else ""
+    return f"{unit.active_state} ({unit.sub_state}{queued}); waiting until it settles"
+
+
+def _never_runs(want: Service, unit: Unit) -> str | None:
+    """Why starting it would lead nowhere."""
+    if unit.masked and want.masked is None:
+        return f"{unit.name} is masked, so it cannot be started; masked=False has it unmasked"
+    if unit.stale or unit.masked:  # systemd is about to read its files; what it knows now is not what will be
+        return None
+    if unit.load_state not in ("loaded", "not-found"):
+        return f"systemd cannot load {unit.name}: {unit.load_error or unit.load_state}"
+    if unit.type == "oneshot" and not unit.remains:
+        return (
+            f"{unit.name} runs once and ends (Type=oneshot without RemainAfterExit=yes), so it is never found running; "
+            "leave out state, or declare the timer or the event that starts it"
+        )
+    return None

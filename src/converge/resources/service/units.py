@@ -1,0 +1,153 @@
+"""What systemd knows of units, asked for many at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from converge.resources.base import ResourceError
+from converge.resources.service.bus import Bus
+from converge.resources.service.calls import SYSTEMD, Call, Refused, get
+from converge.resources.service.names import FOLDERS, unit_files
+
+UNIT: Final = f"{SYSTEMD}.Unit"
+SERVICE: Final = f"{SYSTEMD}.Service"
+ASK_WITHIN: Final = 25.0
+"""Seconds for an answer; as long as D-Bus libraries wait by default."""
+
+_NAMES_AT_ONCE: Final = 1000
+"""Names in one question, so that it stays far below what a socket takes at a time (some 200 kB)."""
+_CHANGING: Final = frozenset(("activating", "deactivating", "reloading", "refreshing", "maintenance"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit, in systemd's own words. Without a file state: it was not asked for, or there is no file."""
+
+    name: str
+    """The unit's own name, where it was asked for by an alias."""
+    load_state: str = "loaded"
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    path: str = ""
+    job: int = 0
+    file_state: str = ""
+    # Known where it does not run and is to do so:
+    type: str = ""
+    """Of a service: simple, oneshot, …"""
+    remains: bool = True
+    """A oneshot counts as active after its end."""
+    load_error: str = ""
+    stale: bool = False
+    """Its files were changed since systemd read them."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether systemd knows it, or would if it looked at its files once more."""
+        return self.load_state != "not-found" or bool(self.file_state)
+
+    @property
+    def active(self) -> bool:
+        return self.active_state == "active"
+
+    @property
+    def masked(self) -> bool:
+        return self.load_state == "masked" or self.file_state.startswith("masked")
+
+    @property
+    def restarting(self) -> bool:
+        """It ended, and systemd will start it again after a while."""
+        return self.sub_state.startswith("auto-restart") and not self.job
+
+    @property
+    def changing(self) -> bool:
+        """Neither here nor there: something is being done to it, or it does so itself."""
+        return bool(self.job) or self.active_state in _CHANGING
+
+
+def look(bus: Bus, names: Sequence[str], *, files: Collection[str], running: Collection[str]) -> list[Unit]:
+    """The units of these names: of ``files`` with their file state, of ``running`` with all that starting needs."""
+    units = _states(bus, names)
+    ask = [
+        (place, unit)
+        for place, (name, unit) in enumerate(zip(names, units, strict=True))
+        if name in files or unit.load_state == "not-found"
+    ]
+    states = bus.ask([Call("GetUnitFileState", "s", (unit.name,)) for _, unit in ask], ASK_WITHIN) if ask else ()
+    for (place, unit), state in zip(ask, states, strict=True):
+        units[place] = _with(unit, file_state="" if isinstance(state, Refused) else str(state))
+    stopped = [
+        place
+        for place, (name, unit) in enumerate(zip(names, units, strict=True))
+        if name in running and unit.exists and not unit.active and not unit.changing
+    ]
+    if stopped:
+        for place, unit in zip(stopped, _details(bus, [units[place] for place in stopped]), strict=True):
+            units[place] = unit
+    return units
+
+
+def _states(bus: Bus, names: Sequence[str]) -> list[Unit]:
+    rows: list[Any] = []
+    for first in range(0, len(names), _NAMES_AT_ONCE):
+        (more,) = bus.ask([Call("ListUnitsByNames", "as", (list(names[first : first + _NAMES_AT_ONCE]),))], ASK_WITHIN)
+        if isinstance(more, Refused):
+            raise ResourceError(f"systemd does not list its units: {more}")
+        rows += more
+    if len(rows) != len(names):
+        raise ResourceError(f"systemd was asked for {len(names)} units and told of {len(rows)}")
+    # One row for each name, in their order; the row of an alias is the unit's own.
+    return [
+        Unit(own, load_state, active_state, sub_state, path, job)
+        for own, _, load_state, active_state, sub_state, _, path, job, _, _ in rows
+    ]
+
+
+def _details(bus: Bus, units: Sequence[Unit]) -> list[Unit]:
+    calls: list[Call] = []
+    for unit in units:
+        calls += [get(unit.path, UNIT, name) for name in ("LoadError", "NeedDaemonReload", "DropInPaths")]
+        if unit.name.endswith(".service"):
+            calls += [get(unit.path, SERVICE, "Type"), get(unit.path, SERVICE, "RemainAfterExit")]
+    answers = iter(bus.ask(calls, ASK_WITHIN))
+    found = []
+    for unit in units:
+        error, stale = _or(next(answers), ["", ""]), _stale(unit, next(answers), next(answers))
+        type_, remains = "", True
+        if unit.name.endswith(".service"):
+            type_, remains = _or(next(answers), ""), _or(next(answers), True)
+        found.append(_with(unit, load_error=error[1], stale=stale, type=type_, remains=remains))
+    return found
+
+
+def is_stale(bus: Bus, unit: Unit) -> bool:
+    """Whether its files were changed since systemd read them."""
+    told, known = bus.ask([get(unit.path, UNIT, name) for name in ("NeedDaemonReload", "DropInPaths")], ASK_WITHIN)
+    return _stale(unit, told, known)
+
+
+def _stale(unit: Unit, told: object, known: Any) -> bool:
+    """systemd itself misses drop-ins in a folder that was not there when it last read all files."""
+    return told is True or not drop_ins(unit.name).issubset(map(os.path.basename, _or(known, ())))
+
+
+def drop_ins(unit: str) -> set[str]:
+    """The names of the drop-ins of this very unit; of several with one name systemd reads the first."""
+    found: set[str] = set()
+    for folder in (f"{place}/{name}" for place in FOLDERS for name in unit_files(unit) if name.endswith(".d")):
+        with contextlib.suppress(OSError):
+            found.update(entry.name for entry in os.scandir(folder) if entry.name.endswith(".conf") and entry.is_file())
+    return found
+
+
+def _or(answer: Any, otherwise: Any) -> Any:  # Any: what D-Bus carries
+    return otherwise if isinstance(answer, Refused) else answer
+
+
+def _with(unit: Unit, **facts: Any) -> Unit:  # Any: checked by the class
+    from dataclasses import replace
+
+    return replace(unit, **facts)
