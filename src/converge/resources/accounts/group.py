@@ -1,0 +1,58 @@
+"""``group``: a group of users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from converge.resources.accounts.base import Account
+from converge.resources.accounts.names import name_mistakes, number_mistakes, reference_mistakes
+from converge.resources.base import Need, State, Uses
+
+if TYPE_CHECKING:
+    from converge.resources.accounts.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Account):
+    """A group of users."""
+
+    kind: ClassVar[str] = "group"
+    platforms = ("linux",)
+    one_database: ClassVar[bool] = True
+
+    _: KW_ONLY
+    gid: int | None = None
+    """Its number. Unset: left as it is, and chosen by the system for a new group."""
+    system: bool = False
+    """A new group gets a number from the range of the system's own."""
+    members: Sequence[str] | None = None
+    """Exactly these users have it as a supplementary group. Unset: left as it is."""
+
+    def mistakes(self) -> Iterator[str]:
+        yield from name_mistakes("group", self.name)
+        yield from number_mistakes("gid", self.gid)
+        for member in self.members or ():
+            yield from reference_mistakes("user", member)
+        if self.state == "absent" and (self.gid is not None or self.system or self.members is not None):
+            yield 'with state="absent" the group goes away; leave out gid, system and members'
+
+    def needs(self) -> Sequence[Need]:
+        return [Uses(f"user:{member}") for member in dict.fromkeys(self.members or ())]
+
+    def claims(self) -> Iterable[str]:
+        return () if self.gid is None else (f"gid {self.gid}",)
+
+    def files(self) -> Sequence[str]:
+        return ("group",)
+
+    def compare(self, database: Database) -> State:
+        from converge.resources.accounts.judging import group_changes
+
+        return group_changes(self, database)
+
+    def converge(self, state: State) -> None:
+        from converge.resources.accounts.changing import change_group
+
+        change_group(self, state)
