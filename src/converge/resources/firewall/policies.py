@@ -1,0 +1,97 @@
+"""Checking and applying default policies, each together with what must stay allowed under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from converge.resources.base import Busy, Change, State
+from converge.resources.firewall import nft
+from converge.resources.firewall.expressions import KNOWN_CONNECTION, match, meta, numbers, payload
+from converge.resources.firewall.nft import Json, NftError
+from converge.resources.firewall.rules import commit, ranks, refused, shown, unreadable
+from converge.resources.firewall.ssh import ssh_ports
+from converge.resources.firewall.table import CHAINS, Table, Wanted
+from converge.resources.firewall.tags import policy_comment
+
+if TYPE_CHECKING:
+    from converge.resources.firewall.policy import FirewallPolicy
+
+_POLICY: Final = {"allow": "accept", "block": "drop"}
+_ACTION: Final = {"accept": "allow", "drop": "block"}
+_ACCEPT: Final[Json] = {"accept": None}
+# ICMPv6 without which IPv6 does not work (RFC 4890, 4.4.1): multicast listeners, routers, neighbours.
+_IPV6_NEEDS: Final = [(130, 136), (143, 143)]
+_LINK_LOCAL: Final[Json] = {"prefix": {"addr": "fe80::", "len": 10}}
+_DHCPV6: Final = {"inbound": 546, "outbound": 547}
+
+
+def check(resources: Sequence[FirewallPolicy]) -> Iterator[State | Exception]:
+    """What differs, for each."""
+    try:
+        table = Table(ranks(resources[0].peers))
+    except NftError as error:
+        for policy in resources:
+            yield unreadable(error, policy.action)
+        return
+    for policy in resources:
+        yield tuple(_check(policy, table))
+
+
+def apply(work: Sequence[tuple[FirewallPolicy, State]]) -> Iterator[Exception | None]:
+    """Put all of it right in one transaction: nothing is blocked a moment before what must pass is allowed."""
+    error: Exception | None = None
+    try:
+        with nft.LOCK:
+            table = Table(ranks(work[0][0].peers))
+            wanted = [(_owner(policy), _wanted(policy)) for policy, _ in work]
+            chosen = {CHAINS[policy.direction]: _POLICY[policy.action] for policy, _ in work}
+            commit(table, table.change(wanted, chosen))
+    except NftError as raised:
+        error = refused(raised)
+    except Busy as raised:
+        error = raised
+    yield from (error for _ in work)
+
+
+def _check(policy: FirewallPolicy, table: Table) -> Iterator[Change]:
+    name = CHAINS[policy.direction]
+    chain = table.chains.get(name)
+    now = _ACTION[chain.policy] if chain is not None else None
+    if not table.effective(name):
+        yield Change("chain", "not asked by the kernel", "asked for every packet")
+    if now != policy.action and not (now is None and policy.action == "allow"):
+        yield Change("policy", now, policy.action, "create" if now is None else "update")
+    wanted, there = _wanted(policy), table.of(_owner(policy))
+    if table.effective(name) and not table.right(_owner(policy), wanted):
+        before, after = shown(there) or None, shown(wanted) or None
+        if before == after:
+            before = f"{before} (out of place)"
+        yield Change("always allowed", before, after, "create" if before is None else "update")
+
+
+def _owner(policy: FirewallPolicy) -> str:
+    return f"policy {policy.direction}"
+
+
+def _wanted(policy: FirewallPolicy) -> list[Wanted]:
+    if policy.action == "allow":
+        return []
+    chain = CHAINS[policy.direction]
+    first, last = (policy_comment(policy.direction, part) for part in ("first", "last"))
+    wanted = [Wanted(chain, first, [*conditions, _ACCEPT]) for conditions in _always(policy.direction)]
+    if policy.keep_ssh:
+        # Also outbound: of a connection that the kernel began to track just now it does not know who opened it.
+        field = "dport" if policy.direction == "inbound" else "sport"
+        ports = payload("tcp", field, numbers((port, port) for port in ssh_ports()))
+        wanted.append(Wanted(chain, last, [ports, _ACCEPT]))
+    return wanted
+
+
+def _always(direction: str) -> Iterator[list[Json]]:
+    """The conditions of what is allowed before anything else is asked."""
+    yield [match({"ct": {"key": "state"}}, {"set": list(KNOWN_CONNECTION)})]
+    yield [meta("iifname" if direction == "inbound" else "oifname", "lo")]
+    yield [payload("icmpv6", "type", numbers(_IPV6_NEEDS))]
+    local = [_LINK_LOCAL]
+    yield [payload("ip6", "saddr", local), payload("udp", "dport", numbers([(_DHCPV6[direction],) * 2]))]
