@@ -1,0 +1,82 @@
+"""Where an archive comes from: a file, or a download; and the checksum that says which one it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from typing import IO
+
+from converge.resources.base import NotYet, ResourceError
+
+_PIECE = 1 << 20
+_SILENCE = 30.0
+"""Seconds without a byte after which a download is given up."""
+
+_digests: dict[str, tuple[tuple[int, ...], str]] = {}
+"""Checksums of files, with what tells that a file is still the same: reading it whole each time would be slow."""
+
+
+def is_url(source: str) -> bool:
+    """Whether it has to be downloaded."""
+    return source.startswith("https://")
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal digits. Raises NotYet where there is none."""
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            same = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            known = _digests.get(path)
+            if known is None or known[0] != same:
+                known = _digests[path] = (same, _digest(file))
+            return known[1]
+    except FileNotFoundError:
+        raise NotYet(f"the archive {path} does not exist", f"file:{path}") from None
+
+
+def fetch(source: str, wanted: str, folder: str, timeout: float | None) -> IO[bytes]:
+    """An open file with the archive, whose checksum is the wanted one. A download is kept in ``folder``, unnamed."""
+    file = _download(source, folder, timeout) if is_url(source) else open(source, "rb")  # noqa: SIM115 - the caller's
+    try:
+        found = _digest(file)
+        if found != wanted:
+            raise ResourceError(
+                f"{source} is not what was declared: its checksum is sha256:{found}, not sha256:{wanted}"
+            )
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _digest(file: IO[bytes]) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
+
+
+def _download(url: str, folder: str, timeout: float | None) -> IO[bytes]:
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller's
+    try:
+        with urllib.request.urlopen(url, timeout=_SILENCE) as answer:  # noqa: S310 - https alone gets here
+            while piece := answer.read(_PIECE):
+                file.write(piece)
+                if deadline is not None and time.monotonic() > deadline:
+                    raise ResourceError(f"{url} could not be downloaded within {timeout:g} s")
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        file.close()
+        reason = getattr(error, "reason", None) or error
+        raise ResourceError(f"{url} cannot be downloaded: {reason}") from error
+    except BaseException:
+        file.close()
+        raise
+    file.flush()
+    return file

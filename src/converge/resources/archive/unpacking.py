@@ -1,0 +1,160 @@
+"""Unpacking: nothing of an archive gets outside of the directory that it is unpacked into, whatever it says.
+
+Python's own safe way to unpack tars came with 3.11.4, and stable distributions have older ones; so it is done here.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import re
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from typing import IO
+
+from converge.resources.base import ResourceError
+
+_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_PIECE = 1 << 20
+
+
+def unpack(file: IO[bytes], name: str, into: str, strip: int) -> None:
+    """Unpack a tar (also compressed by gzip, bzip2 or xz) or a zip; ``name`` is for messages.
+
+    Of each path the first ``strip`` parts are left out; what has no more parts than that is not unpacked.
+    """
+    try:
+        try:
+            tar = tarfile.open(fileobj=file, mode="r:*")  # noqa: SIM115 - closed below
+        except tarfile.ReadError:
+            file.seek(0)
+            with zipfile.ZipFile(file) as archive:
+                _unpack_zip(archive, _Target(into, strip))
+            return
+        with tar:
+            _unpack_tar(tar, _Target(into, strip))
+            _require_end(tar)
+    except zipfile.BadZipFile as error:
+        raise ResourceError(f"{name} is neither a tar (plain, gzip, bzip2, xz) nor a zip, or is damaged") from error
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ResourceError(f"{name} cannot be unpacked: {error}") from error
+
+
+def _unpack_tar(tar: tarfile.TarFile, target: _Target) -> None:
+    for member in tar:
+        name = target.stripped(member.name)
+        if name is None:
+            continue
+        if member.isdir():
+            target.directory(name)
+        elif member.issym():
+            target.link(name, member.linkname)
+        elif member.islnk():  # it names another member; a symbolic one has a path from where it is
+            target.hard_link(name, target.stripped(member.linkname))
+        elif member.isfile() and (content := tar.extractfile(member)) is not None:
+            target.file(name, content, member.mode, member.mtime)
+        else:
+            raise _refused(f"{name} is a device, a pipe or the like")
+
+
+def _require_end(tar: tarfile.TarFile) -> None:
+    """What reads tars takes a cut off or damaged one for one that ends there; a whole one ends with zeros."""
+    stream = tar.fileobj
+    if stream is None:
+        raise tarfile.ReadError("closed")
+    stream.seek(tar.offset)
+    if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("it is cut off, or damaged")
+    while stream.read(_PIECE):  # the checksum of what is compressed stands at its end
+        pass
+
+
+def _unpack_zip(archive: zipfile.ZipFile, target: _Target) -> None:
+    for info in archive.infolist():
+        name = target.stripped(info.filename)
+        if name is None:
+            continue
+        mode = info.external_attr >> 16
+        if info.is_dir():
+            target.directory(name)
+        elif stat.S_ISLNK(mode):
+            target.link(name, os.fsdecode(archive.read(info)))
+        else:
+            with archive.open(info) as content:
+                target.file(name, content, mode or 0o644)
+
+
+class _Target:
+    """The directory that is filled."""
+
+    def __init__(self, into: str, strip: int) -> None:
+        self._into = into
+        self._strip = strip
+        self._links: set[str] = set()
+        """Paths that are symbolic links: nothing is written to them or through them."""
+        self._files: set[str] = set()
+
+    def stripped(self, name: str) -> str | None:
+        """The path that a member gets; None where nothing is left of it."""
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise _refused(f"{name} leads outside of it")
+        return "/".join(parts[self._strip :]) or None
+
+    def directory(self, name: str) -> None:
+        """A directory. Its mode is 0755, whatever the archive says."""
+        self._refuse_links(name)
+        os.makedirs(os.path.join(self._into, name), mode=0o755, exist_ok=True)
+
+    def file(self, name: str, content: IO[bytes], mode: int, mtime: float | None = None) -> None:
+        """A regular file. Only its owner may write it, and nothing is set-user-id."""
+        path = self._place(name)
+        mode = (mode & 0o755) | 0o600
+        with open(os.open(path, _FILE, mode), "wb") as file:
+            shutil.copyfileobj(content, file, _PIECE)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            if mtime is not None:
+                os.utime(file.fileno(), (mtime, mtime))
+        self._files.add(name)
+
+    def link(self, name: str, target: str) -> None:
+        """A symbolic link to something within."""
+        up, rest = re.fullmatch(r"((?:\.\./)*)(.*)", target, re.DOTALL).groups()  # type: ignore[union-attr]  # it fits
+        # Ways up are only counted from the real directory that the link is in; in between they could start elsewhere.
+        outside = up.count("../") > name.count("/") or ".." in rest.split("/")
+        if rest.startswith("/") or outside or not target:
+            raise _refused(f"{name} is a link to {target or 'nothing'}, which may lead outside of it")
+        os.symlink(target, self._place(name))
+        self._links.add(name)
+
+    def hard_link(self, name: str, target: str | None) -> None:
+        """Another name of a file that was unpacked before."""
+        if target not in self._files:
+            raise _refused(f"{name} is a hard link to something that is no file unpacked before it")
+        if name != target:
+            os.link(os.path.join(self._into, target), self._place(name), follow_symlinks=False)
+            self._files.add(name)
+
+    def _place(self, name: str) -> str:
+        """Where to make something; of two members with one name the later counts."""
+        self._refuse_links(name)
+        path = os.path.join(self._into, name)
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        if name in self._files:
+            os.unlink(path)
+            self._files.discard(name)
+        return path
+
+    def _refuse_links(self, name: str) -> None:
+        parts = name.split("/")
+        for end in range(1, len(parts) + 1):
+            if "/".join(parts[:end]) in self._links:
+                raise _refused(f"{name} leads through a link that it holds")
+
+
+def _refused(why: str) -> ResourceError:
+    return ResourceError(f"the archive is not unpacked: {why}")

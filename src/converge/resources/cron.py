@@ -1,0 +1,183 @@
+"""``cron``: a command that cron runs, in a file of its own in ``/etc/cron.d``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from converge.resources.base import Need, NotYet, PathChanged, Resource, State, Trigger, Uses
+from converge.resources.file import File
+from converge.resources.file.entry import Presence
+
+if TYPE_CHECKING:
+    from typing import Self
+
+FOLDER = "/etc/cron.d"
+_PACKAGES = ("cron", "cronie")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
+"""What cron reads: it passes over files with a dot in their name."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS = ("@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _DAYS),
+)
+"""Of a schedule, in their order, with the least and the greatest number, and names; see crontab(5)."""
+_LONGEST = 998
+"""Characters of a command that cron takes: its MAX_COMMAND is 1000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cron(Resource):
+    """A command that cron runs by a schedule.
+
+    It is all that is in the file ``/etc/cron.d/NAME``.
+    """
+
+    kind: ClassVar[str] = "cron"
+    platforms = ("linux",)
+
+    name: str
+    """What its file is called: letters, digits, ``-`` and ``_``."""
+    command: str = field(default="", repr=False)
+    """One line for ``/bin/sh``, written as there: a ``%`` is a ``%``."""
+    schedule: str = ""
+    """Five fields as in crontab(5), such as ``*/5 * * * *``, or ``@daily`` and the like."""
+    _: KW_ONLY
+    user: str = "root"
+    """As whom it runs."""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """Variables that it gets, such as ``PATH`` and ``MAILTO``."""
+    state: Presence = "present"
+    """Whether it is to be there."""
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        return self.name
+
+    def mistakes(self) -> Iterator[str]:
+        if not _NAME.fullmatch(self.name):
+            yield f"the name {self.name!r} is not made of letters, digits, '-' and '_', so cron would not read its file"
+        if self.absent():
+            if self.command or self.schedule or self.env:
+                yield 'with state="absent" nothing is run; leave out command, schedule and env'
+            return
+        if not self.command.strip():
+            yield "command is empty"
+        elif not self.command.isprintable() or len(_escaped(self.command)) > _LONGEST:
+            yield f"command must be one line of at most {_LONGEST} characters; put more into a script"
+        elif re.search(r"\\[\\%]", self.command):
+            yield (
+                "command has a backslash before another one or before a %, which crons read in different ways; "
+                "write a % as it is, and put the rest into a script"
+            )
+        yield from schedule_mistakes(self.schedule)
+        if not re.fullmatch(r"[^\s#%:]+", self.user):
+            yield f"{self.user!r} is no name for a user"
+        for name, value in self.env.items():
+            if not _VARIABLE.fullmatch(name):
+                yield f"env has {name!r}, which is no name for a variable"
+            elif not value.isprintable() or ('"' in value and "'" in value):
+                yield f"env {name} has a value that cannot be written for cron: it holds a line break, or both quotes"
+
+    def absent(self) -> bool:
+        return self.state == "absent"
+
+    def needs(self) -> Sequence[Need]:
+        return (Uses(f"user:{self.user}"), *(Uses(f"package:{name}") for name in _PACKAGES))
+
+    def triggers(self) -> Sequence[Trigger]:
+        return (PathChanged(f"{FOLDER}/{self.name}"),)
+
+    def why_root(self) -> str | None:
+        return None if os.geteuid() == 0 else f"only root can write into {FOLDER}"
+
+    # --- what it does -------------------------------------------------------------------------------------
+
+    def check(self) -> State:
+        from converge import process
+
+        file = self._file()
+        if self.absent():
+            return file.check()
+        if not os.path.isdir(FOLDER):
+            raise NotYet(f"{FOLDER} does not exist; is cron installed?", "package:cron", file.creation())
+        try:
+            process.find_user(self.user)  # cron passes over what it has no user for
+        except NotYet as error:
+            raise NotYet(str(error), error.needs, file.creation()) from error
+        return file.check()
+
+    def apply(self, state: State) -> None:
+        self._file().apply(state)
+
+    @classmethod
+    def tidy_many(cls, resources: Sequence[Self]) -> None:
+        File.tidy_many([resource._file() for resource in resources])
+
+    def _file(self) -> File:
+        path = f"{FOLDER}/{self.name}"
+        if self.absent():
+            return File(path, state="absent")
+        # cron reads only what nobody but root can write.
+        return File(path, content=self._text(), owner=0, group=0, mode=0o644)
+
+    def _text(self) -> str:
+        variables = "".join(f"{name}={_quoted(value)}\n" for name, value in self.env.items())
+        line = f"{' '.join(self.schedule.split())} {self.user} {_escaped(self.command)}\n"
+        return f"# Kept by converge (cron:{self.name}).\n{variables}{line}"
+
+
+def schedule_mistakes(schedule: str) -> Iterator[str]:
+    """Whatever is wrong with a schedule."""
+    if schedule.startswith("@"):
+        if schedule not in _WORDS:
+            yield f"the schedule {schedule!r} is none of {', '.join(_WORDS)}"
+        return
+    fields = schedule.split()
+    if len(fields) != len(_FIELDS) or not schedule.isprintable():
+        yield f"the schedule {schedule!r} has not five fields: minute, hour, day of the month, month, day of the week"
+        return
+    for text, (what, least, most, names) in zip(fields, _FIELDS, strict=True):
+        if not all(_is_part(part, least, most, names) for part in text.split(",")):
+            yield f"the schedule has {text!r} as the {what}, which takes {least} to {most}, lists, ranges and steps"
+
+
+def _is_part(part: str, least: int, most: int, names: Sequence[str]) -> bool:
+    """``*``, ``5``, ``1-5``, ``*/2``, ``1-5/2``; a name in the place of a number."""
+    span, slash, step = part.partition("/")
+    if slash and not (step.isdecimal() and step.isascii() and 1 <= int(step) <= most):
+        return False
+    if span == "*":
+        return True
+    first, dash, last = span.partition("-")
+    numbers = [_number(text, least, names) for text in ((first, last) if dash else (first,))]
+    if slash and not dash:
+        return False
+    return all(number is not None and least <= number <= most for number in numbers) and numbers == sorted(
+        numbers, key=lambda number: number or 0
+    )
+
+
+def _number(text: str, least: int, names: Sequence[str]) -> int | None:
+    if text.isdecimal() and text.isascii():
+        return int(text)
+    return names.index(text.lower()) + least if text.lower() in names else None
+
+
+def _escaped(command: str) -> str:
+    """In a crontab a bare ``%`` is a line break."""
+    return command.replace("%", "\\%")
+
+
+def _quoted(value: str) -> str:
+    return f"'{value}'" if '"' in value else f'"{value}"'

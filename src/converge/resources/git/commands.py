@@ -1,0 +1,150 @@
+"""What git is asked and told. It never prompts, and runs as the owner of the checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from converge import process
+from converge.resources.base import ResourceError
+
+if TYPE_CHECKING:
+    from converge.resources.git import Git
+
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_FILE = re.compile(r"^[ MTADRCU]{2} (.+)$", re.MULTILINE)
+_REMARK = re.compile(r"(warning|hint|error|fatal): ")
+_USERINFO = re.compile(r"(\bhttps?://)[^/@\s]*@|(://[^/@:\s]*):[^/@\s]*@")
+_MOST_FILES = 5
+
+
+class Unreadable(ResourceError):
+    """git cannot make sense of the checkout."""
+
+
+class Named(NamedTuple):
+    """What a revision stands for: a commit, and the name that a remote repository has for it, if any."""
+
+    commit: str
+    ref: str | None = None
+
+
+def masked(text: str) -> str:
+    """The text without the passwords and tokens that addresses may hold."""
+    return _USERINFO.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}:***@", text)
+
+
+def head(it: Git, path: str) -> str | None:
+    """The commit that is checked out; None where there is none yet."""
+    result = _run(it, path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    return _commit_in(result.output) if result.returncode == 0 else None
+
+
+def address(it: Git, path: str) -> str:
+    """Where the checkout says that it comes from."""
+    lines = _run(it, path, "config", "--get", "remote.origin.url").output.splitlines()
+    return "".join([line for line in lines if not _REMARK.match(line)][-1:])
+
+
+def modified(it: Git, path: str) -> str:
+    """The files that were changed and belong to the commit, for a person; empty where there are none."""
+    lines = _FILE.findall(_must(it, path, "status", "--porcelain", "--untracked-files=no"))
+    first = ", ".join(lines[:_MOST_FILES])
+    return f"{first} and {len(lines) - _MOST_FILES} more" if len(lines) > _MOST_FILES else first
+
+
+def resolve(it: Git, path: str | None) -> Named:
+    """What the revision stands for. Asks the remote repository only for branches, and for tags that are not here."""
+    if _COMMIT.fullmatch(it.revision):
+        return Named(it.revision)
+    if path is not None:
+        result = _run(it, path, "rev-parse", "--verify", "--quiet", f"refs/tags/{it.revision}^{{commit}}")
+        if result.returncode == 0:
+            return Named(_commit_in(result.output))
+    tag, branch = f"refs/tags/{it.revision}", f"refs/heads/{it.revision}"
+    asked = ["HEAD"] if it.revision == "HEAD" else [tag, f"{tag}^{{}}", branch]
+    lines = _must(it, None, "ls-remote", "--", it.repo, *asked).splitlines()
+    found = {name: commit for commit, _, name in (line.partition("\t") for line in lines) if _COMMIT.fullmatch(commit)}
+    if tag in found:
+        return Named(found.get(f"{tag}^{{}}", found[tag]), tag)
+    for ref in ("HEAD", branch):
+        if ref in asked and ref in found:
+            return Named(found[ref], ref)
+    raise ResourceError(
+        f"{masked(it.repo)} has no branch and no tag {it.revision}; a commit is written with all of its 40 digits"
+    )
+
+
+def create(it: Git, path: str) -> None:
+    """Make a checkout in an empty directory."""
+    _must(it, path, "init", "--quiet")
+    _must(it, path, "remote", "add", "origin", "--", it.repo)
+    check_out(it, path)
+
+
+def point_to(it: Git, path: str) -> None:
+    """Let it come from where it is declared to."""
+    verb = "set-url" if address(it, path) else "add"
+    _must(it, path, "remote", verb, "origin", "--", it.repo)
+
+
+def check_out(it: Git, path: str) -> None:
+    """Fetch the revision where it is not here, and make the files those of it."""
+    named = resolve(it, path)
+    if not _has(it, path, named.commit):
+        named = Named(_fetch(it, path, named))
+    force = ["--force"] if it.force else []
+    _must(it, path, "-c", "advice.detachedHead=false", "checkout", "--quiet", *force, "--detach", named.commit)
+
+
+def _fetch(it: Git, path: str, named: Named) -> str:
+    depth = [] if it.depth is None else [f"--depth={it.depth}"]
+    fetch = ["fetch", "--quiet", "--no-tags", *depth, "origin"]
+    if named.ref is not None:
+        target = named.ref if named.ref.startswith("refs/tags/") else ""
+        _must(it, path, *fetch, f"+{named.ref}:{target}" if target else named.ref)
+        return _commit_in(_must(it, path, "rev-parse", "FETCH_HEAD^{commit}"))
+    if _run(it, path, *fetch, named.commit).returncode != 0:
+        # Not every server gives a commit that no name leads to; then all that has a name is fetched.
+        _must(it, path, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    if not _has(it, path, named.commit):
+        raise ResourceError(f"{masked(it.repo)} has no commit {named.commit}")
+    return named.commit
+
+
+def _commit_in(output: str) -> str:
+    """The commit that was answered, between what warnings there may be."""
+    for line in output.splitlines():
+        if _COMMIT.fullmatch(line):
+            return line
+    raise ResourceError(f"git answered {masked(' '.join(output.split()))!r} instead of a commit")
+
+
+def _has(it: Git, path: str, commit: str) -> bool:
+    return _run(it, path, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
+
+def _must(it: Git, path: str | None, *words: str) -> str:
+    result = _run(it, path, *words)
+    if result.returncode != 0:
+        said = masked(" ".join(result.output.split())) or result.ending()
+        verb = next(word for word in words if not word.startswith("-") and "=" not in word)
+        raise (ResourceError if path is None else Unreadable)(f"git {verb} failed: {said}")
+    return result.output
+
+
+def _run(it: Git, path: str | None, *words: str) -> process.Result:
+    place = [] if path is None else ["-C", path]
+    result = process.run(["git", *place, *words], cwd="/", env=_environment(it), user=it.user, timeout=it.seconds())
+    if result.timed_out:
+        raise ResourceError(f"git {words[0]} did not end in time and was ended")
+    return result
+
+
+def _environment(it: Git) -> dict[str, str]:
+    import pwd
+
+    # No locks: to look at the files must change none of them, which would be news.
+    env = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
+    return env if "HOME" in os.environ or it.user is not None else env | {"HOME": pwd.getpwuid(os.geteuid()).pw_dir}

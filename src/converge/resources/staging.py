@@ -1,0 +1,142 @@
+"""A new directory on its way to a place: complete and durable before anybody sees it there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from collections.abc import Iterable
+from types import TracebackType
+
+from converge.resources.base import NotYet, ResourceError
+from converge.resources.file.errors import explain
+from converge.resources.file.place import look, type_name
+from converge.resources.file.replacement import leftovers, temporary_name
+from converge.resources.file.traverse import Directories, sync_directory
+from converge.resources.file.tree import Tree, mount_points, remove_tree
+
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_EXCHANGE = 2
+"""RENAME_EXCHANGE of renameat2(2)."""
+
+
+def look_at(path: str) -> os.stat_result | None:
+    """The directory that is at a path now; None where there is nothing. Raises NotYet without a directory above it."""
+    folder, _, name = path.rpartition("/")
+    with Directories() as directories:
+        try:
+            status = look(directories.open(folder), name)
+        except FileNotFoundError:
+            raise NotYet(
+                f'{path}: the directory {folder} does not exist; declare it with r.directory("{folder}")',
+                f"file:{folder}",
+            ) from None
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        raise ResourceError(f"{path} is a {type_name(status.st_mode)}, which is not replaced by a directory")
+    return status
+
+
+class Staging:
+    """One temporary directory beside the place that it is to take. Either published, or removed at the end."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._parent, _, self._name = path.rpartition("/")
+        self._directories = Directories()
+        self._folder = self._directories.open(self._parent)
+        self._temporary = temporary_name(self._name)
+        self._published = False
+        os.mkdir(self._temporary, 0o700, dir_fd=self._folder)
+        self.handle = os.open(self._temporary, _LIST, dir_fd=self._folder)
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.handle)
+        try:
+            if not self._published:
+                remove_tree(self._folder, self._temporary, self.path)
+        finally:
+            self._directories.__exit__(kind, error, trace)
+
+    @property
+    def path(self) -> str:
+        """Where it is, for programs that are run."""
+        return f"{self._parent}/{self._temporary}"
+
+    @property
+    def inside(self) -> str:
+        """The same for ourselves; nobody can put a link in the place of this one."""
+        return f"/proc/self/fd/{self.handle}"
+
+    def own(self, uid: int | None, gid: int | None) -> None:
+        """Give it to somebody, with all that is in it."""
+        if uid is not None or gid is not None:
+            Tree(self._folder, self._temporary, self.path).own(uid, gid)
+            os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
+
+    def publish(self) -> None:
+        """Let it take its place, in one step; what was there is removed. Owner and mode are those of what was there."""
+        old = look(self._folder, self._name)
+        os.fchmod(self.handle, 0o755 if old is None else stat.S_IMODE(old.st_mode))
+        sync_file_system(self.handle)
+        if old is None:
+            os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            self._published = True
+        else:
+            self._exchange()
+        sync_directory(self._folder)
+
+    def _exchange(self) -> None:
+        """What was there has the temporary name afterwards, and is removed as what is not published is."""
+        if any(point.startswith(f"{self._path}/") for point in mount_points()):
+            raise ResourceError(f"{self._path} has a file system mounted in it; unmount that first")
+        folder, here, there = self._folder, os.fsencode(self._temporary), os.fsencode(self._name)
+        try:
+            rename = ctypes.CDLL(None, use_errno=True).renameat2
+        except AttributeError as error:  # a C library that is older than 2018
+            raise ResourceError(f"{self._path} cannot be replaced in one step on this system") from error
+        if rename(folder, here, folder, there, _EXCHANGE) != 0:
+            number = ctypes.get_errno()
+            raise explain(OSError(number, os.strerror(number)), self._path)
+
+
+def sync_file_system(handle: int) -> None:
+    """Wait until all that was written to the file system of this descriptor is on its disk."""
+    if ctypes.CDLL(None, use_errno=True).syncfs(handle) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def own_tree(path: str, uid: int | None, gid: int | None) -> None:
+    """Give a directory to somebody, with all that is in it."""
+    folder, _, name = path.rpartition("/")
+    with Directories() as directories:
+        handle = directories.open(folder)
+        Tree(handle, name, path).own(uid, gid)
+        os.chown(name, -1 if uid is None else uid, -1 if gid is None else gid, dir_fd=handle, follow_symlinks=False)
+
+
+def tidy_staged(paths: Iterable[str]) -> None:
+    """Remove our temporary directories that were to take one of these places."""
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        with Directories() as directories:
+            try:
+                _tidy(directories.open(folder), folder, name)
+            except (OSError, ResourceError):
+                continue  # nothing of ours can be there; where it matters, the check reports it
+
+
+def _tidy(folder: int, path: str, name: str) -> None:
+    handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        for leftover in leftovers(os.listdir(handle), [name]):
+            status = os.stat(leftover, dir_fd=handle, follow_symlinks=False)
+            if os.geteuid() in (0, status.st_uid) and stat.S_ISDIR(status.st_mode):
+                remove_tree(handle, leftover, f"{path}/{leftover}")
+    finally:
+        os.close(handle)

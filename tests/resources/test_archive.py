@@ -1,0 +1,361 @@
+"""archive: what is unpacked, what is refused, and that it is never half there; on real archives."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.server
+import io
+import os
+import shutil
+import ssl
+import stat
+import subprocess
+import tarfile
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from converge.resources.archive import STAMP, Archive
+from converge.resources.archive.unpacking import unpack
+from converge.resources.base import IN_SYNC, NotYet, ResourceError, State
+from converge.resources.file.replacement import temporary_name
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+def make_tar(path: Path, files: dict[str, str], mode: str = "w:gz", members: list[tarfile.TarInfo] = []) -> Path:  # noqa: B006
+    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]  # the mode is a parameter here
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o4775 if name.endswith(".sh") else 0o664
+            tar.addfile(info, io.BytesIO(content.encode()))
+        for member in members:
+            tar.addfile(member)
+    return path
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def converge(it: Archive) -> State:
+    assert list(it.mistakes()) == []
+    state = it.check()
+    if state:
+        it.apply(state)
+        assert it.check() == IN_SYNC
+    return state
+
+
+def tree(path: Path) -> dict[str, str]:
+    return {str(each.relative_to(path)): each.read_text() for each in sorted(path.rglob("*"))
+            if each.is_file() and each.name != STAMP}  # fmt: skip
+
+
+def sha256(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    return make_tar(tmp_path / "app.tar.gz", {"app-1/run.sh": "run", "app-1/lib/a": "A", "README": "read"})
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_is_unpacked_once(tmp_path: Path, mode: str) -> None:
+    source = make_tar(tmp_path / "a", {"x": "X", "deep/y": "Y"}, mode)
+    dest = tmp_path / "dest"
+    it = Archive(str(dest), str(source))
+    (change,) = converge(it)
+    assert change.action == "create"
+    assert tree(dest) == {"x": "X", "deep/y": "Y"}
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o755
+    (dest / "x").write_text("ours")
+    assert converge(it) == IN_SYNC, "single files are not guarded"
+    assert sorted(os.listdir(tmp_path)) == ["a", "dest"]
+
+
+def test_a_zip_with_modes_and_a_link(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, mode in (("bin/run", 0o104777), ("plain", 0o100644)):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            archive.writestr(info, name)
+        info = zipfile.ZipInfo("bin/again")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "../plain")
+        archive.mkdir("empty")
+    converge(Archive(str(tmp_path / "dest"), str(tmp_path / "a.zip")))
+    assert tree(tmp_path / "dest") == {"bin/run": "bin/run", "plain": "plain", "bin/again": "plain"}
+    assert stat.S_IMODE((tmp_path / "dest/bin/run").stat().st_mode) == 0o755
+    assert (tmp_path / "dest/empty").is_dir()
+
+
+def test_leading_parts_are_left_out(tmp_path: Path, app: Path) -> None:
+    converge(Archive(str(tmp_path / "dest"), str(app), strip=1))
+    assert tree(tmp_path / "dest") == {"run.sh": "run", "lib/a": "A"}
+    assert stat.S_IMODE((tmp_path / "dest/run.sh").stat().st_mode) == 0o755, "neither set-user-id nor group-writable"
+    state = converge(Archive(str(tmp_path / "dest"), str(app), strip=2))
+    assert [change.action for change in state] == ["update"]
+    assert tree(tmp_path / "dest") == {"a": "A"}
+
+
+def test_another_archive_takes_its_place_as_a_whole(tmp_path: Path, app: Path) -> None:
+    dest = tmp_path / "dest"
+    converge(Archive(str(dest), str(app)))
+    dest.chmod(0o750)
+    make_tar(app, {"new": "N"})
+    converge(Archive(str(dest), str(app)))
+    assert tree(dest) == {"new": "N"}
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o750
+    assert sorted(os.listdir(tmp_path)) == ["app.tar.gz", "dest"]
+
+
+def test_what_else_is_there_is_not_lost_unless_told(tmp_path: Path, app: Path) -> None:
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    (dest / "precious").write_text("data")
+    with pytest.raises(ResourceError, match="holds other things than this archive"):
+        Archive(str(dest), str(app)).check()
+    converge(Archive(str(dest), str(app), replace=True))
+    assert "precious" not in tree(dest)
+    (tmp_path / "empty").mkdir()
+    converge(Archive(str(tmp_path / "empty"), str(app)))
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="is a file, which is not replaced"):
+        Archive(str(tmp_path / "file"), str(app), replace=True).check()
+
+
+def test_with_a_checksum_the_archive_may_be_gone(tmp_path: Path, app: Path) -> None:
+    it = Archive(str(tmp_path / "dest"), str(app), checksum=sha256(app))
+    converge(it)
+    app.unlink()
+    assert it.check() == IN_SYNC
+    with pytest.raises(NotYet) as raised:
+        Archive(str(tmp_path / "dest"), str(app)).check()
+    assert raised.value.needs == f"file:{app}"
+
+
+def test_the_wrong_archive_is_not_unpacked(tmp_path: Path, app: Path) -> None:
+    it = Archive(str(tmp_path / "dest"), str(app), checksum="sha256:" + "0" * 64)
+    with pytest.raises(ResourceError, match="is not what was declared: its checksum is sha256:"):
+        it.apply(it.check())
+    assert os.listdir(tmp_path) == ["app.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [link("out", "/etc/passwd")],
+        [link("out", "../../x")],
+        [link("d/out", "../../x")],
+        [link("out", "..")],
+        [link("here", "."), link("out", "here/../x")],
+        [link("none", "")],
+        [link("hard", "../x", tarfile.LNKTYPE)],
+        [link("dir", "inside"), link("dir/x", "y")],
+        [link("a", "b"), tarfile.TarInfo("a")],
+        [link("a", "b"), link("c", "a", tarfile.LNKTYPE)],
+        [tarfile.TarInfo("../outside")],
+        [tarfile.TarInfo("x/../../outside")],
+        [link("device", "", tarfile.CHRTYPE)],
+        [link("pipe", "", tarfile.FIFOTYPE)],
+    ],
+)
+def test_nothing_gets_out_of_its_directory(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
+    source = make_tar(tmp_path / "a.tar", {"first": "1"}, "w", members)
+    it = Archive(str(tmp_path / "deep" / "dest"), str(source))
+    (tmp_path / "deep").mkdir()
+    with pytest.raises(ResourceError, match="is not unpacked: "):
+        it.apply(it.check())
+    assert sorted(os.listdir(tmp_path)) == ["a.tar", "deep"]
+    assert os.listdir(tmp_path / "deep") == []
+
+
+steps = st.lists(st.sampled_from(["a", "b", "c", ".", ".."]), min_size=1, max_size=4).map("/".join)
+kinds = st.sampled_from([tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE])
+
+
+@given(st.lists(st.tuples(steps, kinds, steps), max_size=6), st.integers(0, 2))
+def test_whatever_an_archive_holds_stays_within(members: list[tuple[str, bytes, str]], strip: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        outer = Path(os.path.realpath(folder))
+        (outer / "x" / "in").mkdir(parents=True)
+        links = [link(name, target if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else "", kind)
+                 for name, kind, target in members]  # fmt: skip
+        source = make_tar(outer / "a.tar", {}, "w", links)
+        with open(source, "rb") as file, contextlib.suppress(ResourceError, OSError):
+            unpack(file, "a.tar", str(outer / "x" / "in"), strip)
+        assert sorted(os.listdir(outer)) == ["a.tar", "x"]
+        assert os.listdir(outer / "x") == ["in"]
+        for path in (outer / "x" / "in").rglob("*"):
+            assert Path(os.path.realpath(path)).is_relative_to(outer / "x" / "in")
+
+
+@pytest.mark.parametrize(("name", "target"), [("../x", None), ("a/../../x", None), ("l", "/etc"), ("l", "../x")])
+def test_nor_does_what_is_in_a_zip(tmp_path: Path, name: str, target: str | None) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        info = zipfile.ZipInfo(name)
+        info.external_attr = (0o100644 if target is None else 0o120777) << 16
+        archive.writestr(info, target or "x")
+    it = Archive(str(tmp_path / "dest"), str(tmp_path / "a.zip"))
+    with pytest.raises(ResourceError, match="is not unpacked: "):
+        it.apply(it.check())
+    assert os.listdir(tmp_path) == ["a.zip"]
+
+
+def test_links_within_it_are_kept(tmp_path: Path) -> None:
+    members = [link("lib/current", "../data"), link("hard", "data", tarfile.LNKTYPE), link("dangling", "no/such")]
+    source = make_tar(tmp_path / "a.tar", {"data": "D", "lib/x": "X"}, "w", members)
+    converge(Archive(str(tmp_path / "dest"), str(source)))
+    assert tree(tmp_path / "dest") == {"data": "D", "hard": "D", "lib/x": "X", "lib/current": "D"}
+    assert (tmp_path / "dest/hard").stat().st_nlink == 2
+    assert os.readlink(tmp_path / "dest/dangling") == "no/such"
+
+
+def test_of_two_files_with_one_name_the_later_counts(tmp_path: Path) -> None:
+    source = make_tar(tmp_path / "a.tar", {"./x": "old", "h": "H", "x": "new"}, "w", [link("x", "h", tarfile.LNKTYPE)])
+    converge(Archive(str(tmp_path / "dest"), str(source)))
+    assert tree(tmp_path / "dest") == {"h": "H", "x": "H"}
+
+
+@pytest.mark.skipif(shutil.which("tar") is None, reason="tar is not installed")
+def test_it_unpacks_as_tar_does(tmp_path: Path) -> None:
+    """Long names, holes, odd letters, and all the formats that tar writes."""
+    top = tmp_path / "in"
+    for name in ("a" * 120, "b/" * 60 + "c", "läuft \n", "empty"):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(name[:9] if name != "empty" else "")
+    with open(top / "holes", "wb") as file:
+        file.seek(1 << 22)
+        file.write(b"end")
+    (top / "run").write_text("x")
+    (top / "run").chmod(0o755)
+    os.utime(top / "run", (1e9, 1e9))
+    for form in ("gnu", "pax", "ustar"):
+        more = ["--sparse"] if form != "ustar" else []
+        left_out = [f"--exclude={'a' * 120}"] if form == "ustar" else []
+        subprocess.run(
+            ["tar", f"--format={form}", *more, *left_out, "-cf", tmp_path / form, "-C", top, "."], check=True
+        )
+        converge(Archive(str(tmp_path / f"out-{form}"), str(tmp_path / form)))
+        found = subprocess.run(
+            ["diff", "-r", "-x", STAMP, "-x", "a" * 120 if left_out else STAMP, top, tmp_path / f"out-{form}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert found.stdout == ""
+        run = (tmp_path / f"out-{form}" / "run").stat()
+        assert (stat.S_IMODE(run.st_mode), run.st_mtime) == (0o755, 1e9)
+
+
+def test_a_damaged_archive_leaves_nothing(tmp_path: Path, app: Path) -> None:
+    whole = make_tar(app, {f"{number}": os.urandom(3000).hex() for number in range(50)}).read_bytes()
+    for broken in (b"", b"no archive", whole[: len(whole) // 2], whole[:5000] + b"?" * 5000 + whole[10000:]):
+        app.write_bytes(broken)
+        it = Archive(str(tmp_path / "dest"), str(app))
+        with pytest.raises(ResourceError, match=r"neither a tar|cannot be unpacked"):
+            it.apply(it.check())
+        assert os.listdir(tmp_path) == ["app.tar.gz"]
+
+
+def test_what_an_interrupted_run_left_behind_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / temporary_name("dest")
+    (left / "half").mkdir(parents=True)
+    (tmp_path / temporary_name("other")).mkdir()
+    Archive.tidy_many([Archive(str(tmp_path / "dest"), "/a.tar"), Archive(str(tmp_path / "none" / "x"), "/a.tar")])
+    assert not left.exists()
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_without_its_folder_it_waits(tmp_path: Path, app: Path) -> None:
+    with pytest.raises(NotYet) as raised:
+        Archive(str(tmp_path / "none" / "dest"), str(app)).check()
+    assert raised.value.needs == f"file:{tmp_path}/none"
+    assert raised.value.changes
+
+
+@as_root
+def test_all_of_it_has_its_owner(tmp_path: Path, app: Path) -> None:
+    it = Archive(str(tmp_path / "dest"), str(app), owner="nobody", group=1234)
+    converge(it)
+    for path in (tmp_path / "dest", *(tmp_path / "dest").rglob("*")):
+        assert (path.owner(), path.stat().st_gid) == ("nobody", 1234)
+    os.chown(tmp_path / "dest", 0, 0)
+    assert [change.property for change in converge(it)] == ["owner", "group"]
+    with pytest.raises(NotYet) as raised:
+        Archive(str(tmp_path / "dest2"), str(app), owner="nosuchuser").check()
+    assert raised.value.needs == "user:nosuchuser"
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """What is in a folder, by https from this machine; trusted because a certificate of the test's own is."""
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("no_proxy", "localhost")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:  # Any: the server's own
+            super().__init__(*args, directory=str(tmp_path))
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("localhost", 0), Handler) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield lambda name: f"https://localhost:{server.server_port}/{name}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_download(tmp_path: Path, app: Path, served: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    dest = tmp_path / "dest"
+    converge(Archive(str(dest), served(app.name), checksum=sha256(app), strip=1))
+    assert tree(dest) == {"run.sh": "run", "lib/a": "A"}
+    absent = Archive(str(tmp_path / "no"), served("none.tar"), checksum=sha256(app))
+    with pytest.raises(ResourceError, match=r"none\.tar cannot be downloaded: (Not Found|File not found)"):
+        absent.apply(absent.check())
+    wrong = Archive(str(tmp_path / "no"), served("key"), checksum=sha256(app))
+    with pytest.raises(ResourceError, match="is not what was declared"):
+        wrong.apply(wrong.check())
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(ResourceError, match="certificate verify failed"):
+        Archive(str(tmp_path / "no"), served(app.name), checksum=sha256(app)).apply(absent.check())
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("it", "mistake"),
+    [
+        (Archive("opt/x", "/a.tar"), "is not absolute"),
+        (Archive("/opt/../x", "/a.tar"), "holds .."),
+        (Archive("/", "/a.tar"), "in the place of the root directory"),
+        (Archive("/opt/x", ""), "is no archive"),
+        (Archive("/opt/x", "http://x/a.tar"), "by https:// alone"),
+        (Archive("/opt/x", "https://x/a.tar"), "a download needs a checksum"),
+        (Archive("/opt/x", "/a.tar", checksum="md5:1"), "64 hexadecimal digits"),
+        (Archive("/opt/x", "/a.tar", strip=-1), "strip takes 0 or more"),
+    ],
+)
+def test_mistakes(it: Archive, mistake: str) -> None:
+    (text,) = it.mistakes()
+    assert mistake in text

@@ -1,0 +1,237 @@
+"""git: checkouts of real repositories, their drift, local changes, and no network where none is due."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from converge.resources.base import IN_SYNC, Busy, NotYet, ResourceError, State
+from converge.resources.git import Git, commands
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+
+class Repository:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        subprocess.run(["git", "init", "-q", "-b", "main", path], check=True)
+        self.first = self.commit("one")
+        self.git("tag", "v1")
+        self.git("tag", "-a", "-m", "signed", "v1-signed")
+        self.second = self.commit("two")
+
+    def git(self, *words: str) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@x")
+        return subprocess.run(
+            ["git", "-C", self.path, *who, *words], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def commit(self, content: str) -> str:
+        (self.path / "file").write_text(content)
+        self.git("add", "file")
+        self.git("commit", "-q", "-m", content)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "upstream")
+
+
+def converge(it: Git) -> State:
+    assert list(it.mistakes()) == []
+    state = it.check()
+    if state:
+        it.apply(state)
+        assert it.check() == IN_SYNC
+    return state
+
+
+def content(it: Git) -> str:
+    return (Path(it.dest) / "file").read_text()
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+@pytest.mark.parametrize(
+    ("revision", "expected"),
+    [("HEAD", "two"), ("main", "two"), ("v1", "one"), ("v1-signed", "one"), ("first", "one"), ("second", "two")],
+)
+def test_every_sort_of_revision(
+    tmp_path: Path, upstream: Repository, revision: str, expected: str, depth: int | None
+) -> None:
+    revision = getattr(upstream, revision, revision)
+    it = Git(str(tmp_path / "dest"), f"file://{upstream.path}", revision=revision, depth=depth)
+    (change,) = converge(it)
+    assert change.action == "create"
+    assert content(it) == expected
+    assert sorted(os.listdir(tmp_path)) == ["dest", "upstream"]
+
+
+def test_from_one_revision_to_another(tmp_path: Path, upstream: Repository) -> None:
+    dest, repo = str(tmp_path / "dest"), str(upstream.path)
+    for revision, expected in (("v1", "one"), (upstream.second, "two"), ("v1", "one"), ("main", "two")):
+        state = converge(Git(dest, repo, revision=revision))
+        assert [change.property for change in state] in (["checkout"], ["revision"])
+        assert content(Git(dest, repo)) == expected
+    upstream.commit("three")
+    (change,) = converge(Git(dest, repo, revision="main"))
+    assert change.from_ == upstream.second[:12]
+    assert content(Git(dest, repo)) == "three"
+    upstream.git("reset", "-q", "--hard", "v1")
+    upstream.commit("rewritten")
+    converge(Git(dest, repo, revision="main"))
+    assert content(Git(dest, repo)) == "rewritten"
+
+
+def test_a_commit_and_a_known_tag_need_no_network(tmp_path: Path, upstream: Repository) -> None:
+    dest, repo = str(tmp_path / "dest"), str(upstream.path)
+    converge(Git(dest, repo, revision="v1"))
+    upstream.path.rename(tmp_path / "away")
+    assert Git(dest, repo, revision="v1").check() == IN_SYNC
+    assert Git(dest, repo, revision=upstream.first).check() == IN_SYNC
+    with pytest.raises(ResourceError, match=r"^git ls-remote failed: .*upstream"):
+        Git(dest, repo, revision="main").check()
+
+
+def test_it_comes_from_another_place_now(tmp_path: Path, upstream: Repository) -> None:
+    dest = str(tmp_path / "dest")
+    converge(Git(dest, str(upstream.path), revision="v1"))
+    shutil.copytree(upstream.path, tmp_path / "moved")
+    (change,) = converge(Git(dest, str(tmp_path / "moved"), revision="v1"))
+    assert (change.property, change.from_) == ("repo", str(upstream.path))
+
+
+def test_local_changes_are_kept_unless_told(tmp_path: Path, upstream: Repository) -> None:
+    dest, repo = tmp_path / "dest", str(upstream.path)
+    it = Git(str(dest), repo, revision="v1")
+    converge(it)
+    (dest / "file").write_text("edited")
+    (dest / "untracked").write_text("mine")
+    with pytest.raises(ResourceError, match=r"has local changes \(file\)"):
+        it.check()
+    (change,) = converge(Git(str(dest), repo, revision="v1", force=True))
+    assert change.property == "files"
+    assert content(it) == "one"
+    assert (dest / "untracked").read_text() == "mine"
+    (dest / "file").unlink()
+    converge(Git(str(dest), repo, revision="main", force=True))
+    assert content(it) == "two"
+
+
+def test_to_look_changes_nothing(tmp_path: Path, upstream: Repository) -> None:
+    it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main")
+    converge(it)
+    os.utime(tmp_path / "dest" / "file")  # git would like to note that it is the same still
+    before = {str(path): path.stat().st_mtime_ns for path in (tmp_path / "dest").rglob("*")}
+    assert it.check() == IN_SYNC
+    assert {str(path): path.stat().st_mtime_ns for path in (tmp_path / "dest").rglob("*")} == before
+
+
+def test_what_git_warns_of_is_no_answer(tmp_path: Path, upstream: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning comes by another stream, but is read together with the answer."""
+    git = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text(
+        f'#!/bin/sh\necho "warning: M file" >&2\n{git} "$@"\nstatus=$?\necho "hint: D file" >&2\nexit $status\n'
+    )
+    (tmp_path / "bin" / "git").chmod(0o755)
+    it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    converge(it)
+    converge(Git(it.dest, it.repo, revision="v1-signed"))
+    (tmp_path / "dest" / "file").write_text("edited")
+    (change,) = Git(it.dest, it.repo, revision="v1", force=True).check()
+    assert change.from_ == "file changed"
+
+
+def test_somebody_else_at_work_is_waited_for(tmp_path: Path, upstream: Repository) -> None:
+    it = Git(str(tmp_path / "dest"), str(upstream.path))
+    converge(it)
+    (tmp_path / "dest" / ".git" / "index.lock").touch()
+    with pytest.raises(Busy, match="somebody's git is at work"):
+        it.check()
+
+
+def test_half_a_checkout_is_given_time_to_become_whole_or_nothing(tmp_path: Path, upstream: Repository) -> None:
+    it = Git(str(tmp_path / "dest"), str(upstream.path))
+    converge(it)
+    for path in (tmp_path / "dest" / ".git" / "objects").iterdir():
+        shutil.rmtree(path)
+    with pytest.raises(Busy, match="git status failed"):
+        it.check()
+    time.sleep(1.1)  # a matter of time is what is tested
+    with pytest.raises(ResourceError, match="git status failed") as raised:
+        it.check()
+    assert not isinstance(raised.value, Busy)
+
+
+def test_what_else_is_there_is_not_touched(tmp_path: Path, upstream: Repository) -> None:
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    assert Git(str(dest), str(upstream.path)).check()
+    (dest / "precious").write_text("data")
+    with pytest.raises(ResourceError, match="holds other things and is no checkout"):
+        Git(str(dest), str(upstream.path)).check()
+    with pytest.raises(NotYet) as raised:
+        Git(str(tmp_path / "none" / "dest"), str(upstream.path)).check()
+    assert raised.value.needs == f"file:{tmp_path}/none"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_somebody_else_is_not_run_as_root(tmp_path: Path, upstream: Repository) -> None:
+    it = Git(str(tmp_path / "dest"), str(upstream.path))
+    converge(it)
+    os.chown(it.dest, 65534, 65534)
+    with pytest.raises(ResourceError, match='belongs to nobody; say user="nobody"'):
+        it.check()
+
+
+def test_what_does_not_exist_is_said_and_nothing_is_left(tmp_path: Path, upstream: Repository) -> None:
+    dest = str(tmp_path / "dest")
+    for revision, words in (("none", "has no branch and no tag none"), ("f" * 40, f"has no commit {'f' * 40}")):
+        it = Git(dest, str(upstream.path), revision=revision)
+        with pytest.raises(ResourceError, match=words):
+            it.apply(it.check())
+        assert os.listdir(tmp_path) == ["upstream"]
+
+
+def test_passwords_and_tokens_are_not_shown(tmp_path: Path, upstream: Repository) -> None:
+    assert commands.masked("https://token@host/x ssh://me:pw@host/y git@host:z") == (
+        "https://***@host/x ssh://me:***@host/y git@host:z"
+    )
+    it = Git(str(tmp_path / "dest"), "https://me:secret@localhost:1/x")
+    with pytest.raises(ResourceError) as raised:
+        it.apply(it.check())
+    assert "secret" not in str(raised.value) + repr(it)
+
+
+@pytest.mark.parametrize(
+    ("it", "mistake"),
+    [
+        (Git("opt/x", "/r"), "is not absolute"),
+        (Git("/", "/r"), "the root directory"),
+        (Git("/x", ""), "no address"),
+        (Git("/x", "--upload-pack=x"), "no address"),
+        (Git("/x", "../r"), "a relative path"),
+        (Git("/x", "ext::sh -c true"), "names a program"),
+        (Git("/x", "/r", revision="-x"), "is no revision"),
+        (Git("/x", "/r", revision="a..b"), "is no revision"),
+        (Git("/x", "/r", revision="HEAD~1"), "is no revision"),
+        (Git("/x", "/r", revision=""), "is no revision"),
+        (Git("/x", "/r", user=""), "no name for a user"),
+        (Git("/x", "/r", depth=0), "1 or more"),
+    ],
+)
+def test_mistakes(it: Git, mistake: str) -> None:
+    (text,) = it.mistakes()
+    assert mistake in text
+
+
+@pytest.mark.parametrize("repo", ["/r", "https://h/r", "git@h:r", "ssh://h:22/r", "file:///r"])
+def test_addresses(repo: str) -> None:
+    assert list(Git("/x", repo, revision="feature/x-1.2").mistakes()) == []
