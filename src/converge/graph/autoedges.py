@@ -5,10 +5,16 @@ A kind says what it needs as data (``Resource.needs()``); the rules here find th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from converge.errors import Mistake
-from converge.resources.base import Inside, Resource
+from converge.resources.base import Inside, Named, Resource
+
+_GROUNDS = ("mount", "archive", "git")
+"""Kinds whose name is a path, and that bring what is at it and below."""
+_CONFIGURATION = frozenset(("conf", "cfg", "yaml", "yml"))
+"""What the names of files end with that are called after the program which reads them."""
 
 
 def automatic_edges(
@@ -22,25 +28,103 @@ def automatic_edges(
     """
     absent = [resource.absent() for resource in resources]
     nearest_directory = _NearestDirectory(index)
+    named: dict[str, list[int]] = {}
     for after, resource in enumerate(resources):
         if not resource.auto_edge:
             continue
         for need in resource.needs():
+            if isinstance(need, Named):
+                named.setdefault(need.name, []).append(after)
+                continue
             if isinstance(need, Inside):
                 before, rule = nearest_directory.of(need.path), "parent directory"
             else:
                 before, rule = index.get(need.id), f"uses {need.id.partition(':')[0]}"
             if before is None or before == after:
                 continue
-            if isinstance(need, Inside) and not absent[after] and (why := resources[before].forbids(need.path)):
-                text = f"needs {need.path}, but {resources[before].id} ({resources[before].where}) {why}"
-                mistakes.append(Mistake(resource.where, resource.id, text))
+            if isinstance(need, Inside) and not absent[after]:
+                mistakes += _impossible(resource, need.path, resources[before])
             if not resources[before].auto_edge:
                 continue
-            if absent[after] and absent[before]:
+            if absent[before] and resource.ends_first():
                 yield after, before, f"removed before its {rule}"
             elif not absent[after] or isinstance(need, Inside):
                 yield before, after, rule
+    yield from _on_ground(resources, index, absent)
+    yield from _by_name(resources, index, named)
+
+
+def _impossible(resource: Resource, path: str, above: Resource) -> Iterator[Mistake]:
+    if why := above.forbids(path):
+        text = f"needs {path}, but {above.id} ({above.where}) {why}"
+        yield Mistake(resource.where, resource.id, text)
+
+
+def _on_ground(
+    resources: Sequence[Resource], index: dict[str, int], absent: Sequence[bool]
+) -> Iterator[tuple[int, int, str]]:
+    """Edges to the nearest declared mount, archive or checkout that what a resource needs lies in.
+
+    A directory comes before what is mounted on it, or unpacked into it; all else that names that path comes after.
+    """
+    kinds = [kind for kind in _GROUNDS if any(resource.kind == kind for resource in resources)]
+    if not kinds:
+        return
+    grounds = _Grounds(kinds, index)
+    for after, resource in enumerate(resources):
+        for need in resource.needs() if resource.auto_edge else ():
+            if not isinstance(need, Inside):
+                continue
+            path = need.path if resource.id != f"file:{need.path}" else os.path.dirname(need.path)
+            for before in grounds.of(path, but=after):
+                if not resources[before].auto_edge:
+                    continue
+                if absent[before] and resource.ends_first():
+                    yield after, before, f"removed before its {resources[before].kind}"
+                else:
+                    yield before, after, f"on its {resources[before].kind}"
+
+
+class _Grounds:
+    """Finds the nearest mount, archive or checkout at or above a path; remembers the answer for each folder."""
+
+    def __init__(self, kinds: Sequence[str], index: dict[str, int]) -> None:
+        self._kinds = kinds
+        self._index = index
+        self._known: dict[str, list[int]] = {}
+
+    def of(self, path: str, but: int) -> list[int]:
+        """Those at the path, or else those at the nearest one above it; ``but`` does not count."""
+        there = (self._index.get(f"{kind}:{path}") for kind in self._kinds)
+        found = [before for before in there if before is not None and before != but]
+        folder = os.path.dirname(path)
+        if found or folder == path:
+            return found
+        if folder not in self._known:
+            self._known[folder] = self.of(folder, but=-1)
+        return self._known[folder]
+
+
+def _by_name(
+    resources: Sequence[Resource], index: dict[str, int], named: dict[str, list[int]]
+) -> Iterator[tuple[int, int, str]]:
+    """Edges from files to those that go by their name. Passes over the files once, however many names there are."""
+    if not named:
+        return
+    for id, before in index.items():
+        if not id.startswith("file:/") or not resources[before].auto_edge:
+            continue
+        parts = id.split("/")[1:]
+        stem, _, ending = parts[-1].rpartition(".")
+        if ending in _CONFIGURATION:
+            parts.append(stem)
+        found = [after for part in parts if part in named for after in named[part]]
+        goes = resources[before].absent()
+        for after in dict.fromkeys(found):
+            if goes and resources[after].ends_first():
+                yield after, before, "ended before its file goes"
+            else:
+                yield before, after, "file of its name"
 
 
 class _NearestDirectory:

@@ -51,7 +51,7 @@ class Graph:
 def build_graph(resources: Sequence[Resource]) -> Graph:
     """Resolve the edges. Raises Mistakes with all that is wrong: unknown dependencies, cycles."""
     index = {resource.id: position for position, resource in enumerate(resources)}
-    mistakes: list[Mistake] = []
+    mistakes: list[Mistake] = list(_claimed_twice(resources))
     edges = list(_declared_edges(resources, index, mistakes))
     declared = {(edge.before, edge.after) for edge in edges}
     found = automatic_edges(resources, index, mistakes)
@@ -71,6 +71,16 @@ def build_graph(resources: Sequence[Resource]) -> Graph:
         for edge in left_out
     )
     return Graph(tuple(resources), (*edges, *automatic), warnings, digraph)
+
+
+def _claimed_twice(resources: Sequence[Resource]) -> Iterator[Mistake]:
+    owners: dict[str, Resource] = {}
+    for resource in resources:
+        for claim in resource.claims():
+            first = owners.setdefault(claim, resource)
+            if first is not resource:
+                text = f"{claim} is declared by {first.id} ({first.where}) already; only one can have it"
+                yield Mistake(resource.where, resource.id, text)
 
 
 def _declared_edges(resources: Sequence[Resource], index: dict[str, int], mistakes: list[Mistake]) -> Iterator[Edge]:
