@@ -7,6 +7,7 @@ are seen inside at the same paths, read-only, so that ``converge`` runs there as
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -189,8 +190,9 @@ class Machine:
             raise AssertionError(f"the container ended:\n{self.console()}")
         children = Path(f"/proc/{self._container.pid}/task/{self._container.pid}/children").read_text().split()
         for child in children:
-            if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
-                return int(child)
+            with contextlib.suppress(FileNotFoundError):  # it has just ended
+                if os.readlink(f"/proc/{child}/exe").endswith("/systemd"):
+                    return int(child)
         return 0
 
     def _until(self, look: Callable[[], T]) -> T:

@@ -1,0 +1,259 @@
+"""Packages of a real apt and dpkg, from a repository of packages made here."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.system.repository import Repository
+
+ONCE = ("--out", "json", "serve", "--timeout", "100ms", "--max-retries", "0", "--detailed-exit-codes")
+HOLDER = """
+import fcntl, os, time
+with open("/var/lib/dpkg/lock-frontend", "r+") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("held", flush=True)
+    while not os.path.exists("/run/let-go"):
+        time.sleep(0.01)
+"""
+
+
+def until(what: Any, deadline: float = 30.0) -> float:  # Any: whatever the test asks
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < deadline, "not in time"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def repository(machine: Any, tmp_path: Path) -> Repository:
+    return Repository(machine, tmp_path)
+
+
+class Site:
+    """A blueprint in a machine, and what converge says of it."""
+
+    def __init__(self, machine: Any) -> None:
+        self.machine = machine
+
+    def declare(self, body: str) -> None:
+        lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+        head = (
+            "from converge import Run, blueprint, package_installed\n\n@blueprint('site')\ndef site(r: Run) -> None:\n"
+        )
+        self.machine.write("/etc/converge/site.py", head + lines)
+
+    def plan(self) -> dict[str, Any]:
+        done = self.machine.converge("--out", "json", "plan", "/etc/converge/site.py", check=False)
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def converge(self, code: int) -> dict[str, dict[str, Any]]:
+        """Converge once; the outcome of each resource, by id."""
+        done = self.machine.converge(*ONCE, "/etc/converge/site.py", check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return {each["id"]: each for each in json.loads(done.stdout)["resources"]}
+
+    def right(self, body: str) -> None:
+        """Declare it; it is put right, and then there is nothing left to do."""
+        self.declare(body)
+        self.converge(2)
+        self.converge(0)
+        assert "pending" not in self.plan()["summary"]
+
+
+def version(machine: Any, name: str) -> str:
+    """What dpkg itself says is installed."""
+    done = machine.run("dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", name, check=False)
+    state, _, found = done.stdout.partition(" ")
+    return found if state == "installed" else ""
+
+
+def test_come_go_and_versions(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    for each in ("1.0", "1.1", "2.0"):
+        repository.add("tool", each, "Depends: tool-data\n")
+    repository.add("tool-data")
+    repository.add("user-of-tool", "1.0", "Depends: tool\n")
+    repository.publish()
+
+    site.declare("r.package('tool')")
+    (planned,) = site.plan()["resources"]
+    assert planned["changes"] == [
+        {"property": "package", "to": "2.0", "action": "create"},
+        {"property": "also tool-data", "to": "1.0", "action": "create"},
+    ]
+    site.right("r.package('tool', version='1.0')")
+    assert version(machine, "tool") == "1.0"
+    site.right("r.package('tool', version='1.1*', hold=True)")
+    assert version(machine, "tool") == "1.1"
+    assert machine.run("apt-mark", "showhold").stdout == "tool\n"
+    site.right("r.package('tool', version='1.0', hold=True)")
+    assert version(machine, "tool") == "1.0", "its own hold is in nobody's way"
+    assert machine.run("apt-mark", "showhold").stdout == "tool\n"
+    site.right("r.package('tool', hold=False)")
+    site.right("r.package('tool', state='latest')")
+    assert version(machine, "tool") == "2.0"
+
+    site.right("r.package('user-of-tool')")
+    site.declare("r.package('tool', state='absent')")
+    (planned,) = site.plan()["resources"]
+    assert {"property": "also user-of-tool", "from": "1.0", "action": "remove"} in planned["changes"]
+    site.right("r.package('tool', state='absent')")
+    assert version(machine, "tool") == version(machine, "user-of-tool") == ""
+
+
+def test_failures_stay_alone(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    names = [f"good{number}" for number in range(8)]
+    for name in names:
+        repository.add(name)
+    repository.add("bad", postinst="#!/bin/sh\necho it cannot be set up >&2\nexit 1\n")
+    repository.add("vital", fields="Essential: yes\n")
+    repository.publish()
+    machine.run("apt-get", "-q", "-y", "install", "vital")
+    repository.add("fresh")
+    repository.publish(update=False)  # apt's index is stale now
+    site.declare(
+        f"for name in {[*names, 'fresh', 'unknown-one', 'python3.77', 'bad', 'g++']}:\n    r.package(name)\n"
+        "r.package('vital', state='absent')\nr.package('good0:i386', state='absent')\nr.package('tar', version='9*')"
+    )
+    found = site.converge(3)
+    failed = {id: each["error"] for id, each in found.items() if each["status"] == "failed"}
+    assert sorted(failed) == [f"package:{name}" for name in ("bad", "g++", "python3.77", "tar", "unknown-one", "vital")]
+    assert "it cannot be set up" in failed["package:bad"]
+    assert "Unable to locate package unknown-one" in failed["package:unknown-one"]
+    assert "apt knows no package python3.77" in failed["package:python3.77"]
+    assert "Essential packages were removed and -y was used" in failed["package:vital"]
+    assert "no version 9* of tar can be had; there are 1." in failed["package:tar"]
+    assert all(version(machine, name) == "1.0" for name in [*names, "fresh"])
+
+
+def test_many_are_few_transactions(machine: Any, repository: Repository) -> None:
+    names = [f"many{number}" for number in range(70)]
+    for name in names:
+        repository.add(name)
+    repository.publish()
+    site = Site(machine)
+    site.right(f"for name in {names}:\n    r.package(name)")
+    history = machine.read("/var/log/apt/history.log")
+    assert history.count("Start-Date:") == 2, "64 are the most that are applied together"
+
+
+def test_configuration_files(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    conf = "/etc/tool.conf"
+    for number in (1, 2, 3):
+        repository.add("tool", f"{number}.0", conffiles=f"{conf}\n", **{conf: f"default {number}\n"})
+    repository.publish()
+    site.right("r.package('tool', version='1.0')")
+    machine.write(conf, "mine\n")
+    site.right("r.package('tool', version='2.0')")
+    assert machine.read(conf) == "mine\n"
+    site.right("r.package('tool', version='3.0', conffiles='replace')")
+    assert machine.read(conf) == "default 3\n"
+
+
+def test_half_done_and_provided(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("tool", "1.0", "Provides: virtual-tool\n", postinst="#!/bin/sh\ntest -e /run/allowed\n")
+    repository.publish()
+    assert machine.run("apt-get", "-q", "-y", "install", "tool", check=False).returncode != 0
+    site.declare("r.package('tool')")
+    (planned,) = site.plan()["resources"]
+    assert planned["changes"][0] == {
+        "property": "package", "from": "half-configured", "to": "installed", "action": "update",
+    }  # fmt: skip
+    machine.write("/run/allowed", "")
+    site.right("r.package('tool')")
+    machine.run("dpkg", "--unpack", "/srv/repository/tool_1.0.deb")
+    site.right("r.package('tool')")
+    site.declare("r.package('virtual-tool')")
+    site.converge(0)
+
+
+def start(machine: Any) -> Any:
+    """A daemon that guards the site."""
+    machine.run("systemd-run", "--unit=guard", str(machine.python), "-m", "converge", "--out", "json", "serve",
+                "/etc/converge/site.py")  # fmt: skip
+    until(lambda: '"watching"' in log(machine))
+    return machine
+
+
+def log(machine: Any) -> str:
+    text: str = machine.run("journalctl", "-u", "guard", "-o", "cat", "--no-pager").stdout
+    return text
+
+
+def test_guarded(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    for each in ("tool", "other"):
+        repository.add(each)
+    repository.add("third")
+    repository.publish()
+    site.declare(
+        "r.package('tool', limit=100)\nr.package('other', state='latest')\n"
+        "r.file('/etc/late', content='here', condition=package_installed('third'))"
+    )
+    start(machine)
+    took = []
+    for _ in range(3):
+        # What put it right last may still hold the lock.
+        until(lambda: machine.run("dpkg", "-r", "tool", check=False).returncode == 0)
+        took.append(until(lambda: version(machine, "tool") == "1.0"))
+    print("dpkg -r was put right after", ", ".join(f"{each * 1000:.0f} ms" for each in took))
+    assert min(took) < 5
+
+    repository.add("other", "2.0")
+    repository.publish()  # apt-get update is news for what is to be the latest
+    took = [until(lambda: version(machine, "other") == "2.0")]
+    print(f"a new version was installed {took[0] * 1000:.0f} ms after apt-get update ended")
+
+    assert machine.run("test", "-e", "/etc/late", check=False).returncode == 1
+    until(lambda: machine.run("apt-get", "-q", "-y", "install", "third", check=False).returncode == 0)
+    until(lambda: machine.run("test", "-e", "/etc/late", check=False).returncode == 0)
+
+    holder = machine.start("python3", "-c", HOLDER)
+    assert holder.stdout.readline() == "held\n"
+    machine.run("env", "DPKG_FRONTEND_LOCKED=1", "dpkg", "-r", "tool")  # as one who has that lock would do
+    assert version(machine, "tool") == ""
+    (said,) = (each for each in site.plan()["resources"] if each["id"] == "package:tool")
+    assert said["status"] == "skipped", said
+    assert "cannot be judged now: waits for python3 (process " in said["reason"], said
+    changed = log(machine).count('"changed"')
+    time.sleep(1.5)  # nothing may happen in this time, whatever is asked
+    assert version(machine, "tool") == ""
+    machine.write("/run/let-go", "")
+    holder.wait(10)
+    took = [until(lambda: version(machine, "tool") == "1.0")]
+    print(f"right again {took[0] * 1000:.0f} ms after the lock was given back")
+    until(lambda: log(machine).count('"changed"') == changed + 1)
+    assert '"failed"' not in log(machine)
+
+
+def test_somebody_elses_upgrade(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+    scripts = {
+        "postinst": "#!/bin/sh\nsleep 1\nsystemctl daemon-reload\nsystemctl enable -q --now sleeper.service\n",
+        "prerm": "#!/bin/sh\nsystemctl stop sleeper.service\nsleep 1\n",
+    }
+    for number in (1, 2):
+        repository.add("sleeper", f"{number}.0", **scripts, **{"/lib/systemd/system/sleeper.service": unit})
+        if number == 1:
+            repository.publish()
+    site.declare("package = r.package('sleeper')\nr.service('sleeper', state='running', depends_on=package)")
+    start(machine)
+    assert version(machine, "sleeper") == "1.0"
+    before = log(machine)
+    repository.publish()
+    machine.run("apt-get", "-q", "-y", "upgrade")
+    assert version(machine, "sleeper") == "2.0"
+    machine.run("systemctl", "is-active", "sleeper")
+    time.sleep(1.0)  # for what must not come
+    assert '"changed"' not in log(machine)[len(before) :], log(machine)[len(before) :]
