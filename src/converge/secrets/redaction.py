@@ -1,0 +1,152 @@
+"""Takes secrets out of all that is shown: one object for a run, that learns each secret when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TextIO, cast
+
+HIDDEN = "***"
+"""What is shown in the place of a secret."""
+_BEGINNING = 4
+"""Characters that each form of a secret has at least."""
+_LONG = 10_000
+"""Characters from which it pays to ask first whether anything is in a text at all."""
+
+
+class _Forms:
+    """Looks for texts of four characters and more in others, all of them at once."""
+
+    def __init__(self, forms: Iterable[str] = ()) -> None:
+        self.all = frozenset(forms)
+        # By how they begin, so that what is looked through is gone through once, however many there are.
+        self._by_beginning: dict[str, list[str]] = {}
+        for form in self.all:
+            self._by_beginning.setdefault(form[:_BEGINNING], []).append(form)
+
+    def places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where they are, in order of where they begin, also where some overlap."""
+        if len(text) > _LONG and not any(form in text for form in self.all):
+            return
+        begin = self._by_beginning
+        for at in range(len(text) - _BEGINNING + 1):
+            forms = begin.get(text[at : at + _BEGINNING])
+            if forms is not None:
+                for form in forms:
+                    if text.startswith(form, at):
+                        yield at, at + len(form)
+
+
+class Redactor:
+    """Knows the secrets that were used so far, those of a former blueprint among them. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        # Replaced as a whole, so that a thread that is using the former ones is not disturbed.
+        self._forms = _Forms()
+        self._whole = _Forms()
+        self._known: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._known)
+
+    def learn(self, value: str) -> None:
+        """From now on hide this, whole and line by line, as it is and as others write it (see :mod:`forms`)."""
+        if value in self._known:
+            return
+        from converge.secrets.forms import forms_of, forms_of_lines
+
+        whole = self._whole.all | forms_of(value)
+        self._forms = _Forms(self._forms.all | whole | forms_of_lines(value))
+        self._whole = _Forms(whole)
+        self._known |= {value}
+
+    def redact(self, text: str) -> str:
+        """``text`` without any secret."""
+        parts: list[str] = []
+        at = 0
+        for start, end in _merged(self._forms.places(text)):
+            parts += (text[at:start], HIDDEN)
+            at = end
+        return "".join((*parts, text[at:])) if parts else text
+
+    def finds(self, value: object) -> bool:
+        """Whether a whole secret is in a text, or in any text that a container holds."""
+        if not self._known:
+            return False
+        return any(True for text in texts_in(value) for _ in self._whole.places(text))
+
+    def hides(self, value: object) -> object:
+        """The same value with all text in it redacted, for a message about it."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, bytes):
+            return self.redact(value.decode("latin-1")).encode("latin-1", "replace")
+        for container in (list, tuple, set, frozenset):
+            if type(value) is container:
+                return container(map(self.hides, cast("Iterable[object]", value)))
+        if type(value) is dict:
+            return {self.hides(key): self.hides(each) for key, each in value.items()}
+        return value
+
+    def hide_each(self, values: Sequence[object]) -> Sequence[object]:
+        """The same values, in each of which :meth:`hides` hides what there is to hide."""
+        return [self.hides(value) for value in values]
+
+    def hide_all(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The same by name."""
+        return {name: self.hides(value) for name, value in values.items()}
+
+    def stream(self, stream: TextIO) -> TextIO:
+        """What writes to ``stream``, but for secrets."""
+        return cast(TextIO, _Stream(stream, self))
+
+
+class _Stream:
+    """A text stream for what a blueprint prints."""
+
+    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+        self._stream = stream
+        self._redactor = redactor
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._redactor.redact(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Those that touch or overlap as one, so that nothing is left of either. They come in order."""
+    start = end = -1
+    for first, last in spans:
+        if first > end >= 0:
+            yield start, end
+        if first > end:
+            start = first
+        end = max(end, last)
+    if end >= 0:
+        yield start, end
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """All text that a value holds, at any depth; bytes as text of the same numbers, and as UTF-8 where they are."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bytes | bytearray):
+        yield value.decode("latin-1")
+        yield value.decode("utf-8", "replace")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from texts_in(key)
+            yield from texts_in(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from texts_in(each)
+    elif fields := getattr(value, "__dataclass_fields__", None):
+        for name in fields:
+            yield from texts_in(getattr(value, name, None))
