@@ -76,6 +76,15 @@ def test_blueprints_that_include_each_other_are_told_the_circle(tmp_path: Path) 
     assert mistakes(f"{path}:site") == [f"{path}:7: blueprints include each other in a circle: site → two → site"]
 
 
+def test_functions_of_one_name_are_no_circle_but_a_function_that_comes_again_is(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text('def site(r):\n    r.file("/one", content="")\n')
+    head = "import one\n" + SITE
+    path = write(tmp_path, "    r.include(one.site)\n", head=head)
+    assert [resource.id for resource in load(path).graph.resources] == ["file:/one"]
+    path = write(tmp_path, "    again(r)\ndef again(r: Run) -> None:\n    r.include(site)\n", head=head)
+    assert mistakes(path) == [f"{path}:7: blueprints include each other in a circle: site → site"]
+
+
 def test_an_unknown_include_is_named_with_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, '    r.include("siet")\n')
     assert mistakes(path) == [f"{path}:4: include: no blueprint is called 'siet' (did you mean site?)"]

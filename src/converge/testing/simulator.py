@@ -78,6 +78,8 @@ class Simulator:
         self.world = World(wrong={resource.id for resource in resources} if wrong else set())
         self.deeds: list[Deed] = []
         self.ledger = Ledger()
+        self.drifts: dict[str, State] = {}
+        """What a check of a wrong one finds, where that is not simply DRIFTED."""
         self._resources = list(resources)
         self._settings = settings or Settings()
         self._subscribers: dict[str, list[str]] = {}
@@ -145,7 +147,7 @@ class Simulator:
         """What the call does to the world, or sees of it, at one instant between its beginning and its end."""
         id = task.node.resource.id
         if task.verb == "check":
-            return DRIFTED if id in self.world.wrong else IN_SYNC
+            return self.drifts.get(id, DRIFTED) if id in self.world.wrong else IN_SYNC
         if id in self.world.failing:
             return ResourceError("cannot")
         if task.verb == "apply":
@@ -165,10 +167,12 @@ class Simulator:
         took = self.now - began
         if isinstance(seen, Exception):
             self.scheduler.failed(node, seen, task.state, now=self.now, took=took)
+        elif task.verb == "gate":
+            self.scheduler.gated(node, met=True, now=self.now)
         elif task.verb == "check":
             self.scheduler.checked(node, seen, began=began, now=self.now, took=took)
         elif task.verb == "apply":
-            left = DRIFTED if node.resource.id in self.world.wrong else IN_SYNC
+            left = self.drifts.get(node.resource.id, DRIFTED) if node.resource.id in self.world.wrong else IN_SYNC
             self.scheduler.applied(node, task.state, left, began=middle, now=self.now, took=took)
         else:
             self.scheduler.refreshed(node, task.causes, now=self.now, took=took)

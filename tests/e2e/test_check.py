@@ -1,0 +1,127 @@
+"""``converge check``: all mistakes with their lines, for this kind of machine or another, without a look at any."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Place
+
+EVERY_KIND = """
+r.file("/etc/ours/app.conf", content="x", owner="deploy", parents=True)
+r.directory("/srv/ours", group="deploy")
+r.symlink("/srv/ours/current", target="/srv/ours/1")
+r.exec("build", "make all", dir="/srv/ours", unless="test -e /srv/ours/built", user="deploy")
+r.package("nginx")
+r.service("nginx", state="running", enable=True)
+r.user("deploy", groups=["adm"])
+r.group("ours")
+r.authorized_keys("deploy", keys=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIz3bkcF5T6Pz9N3Zp8AZ8TuYCmkOQgcRGFWZ0zDRdYo"])
+r.firewall("web", port=80)
+r.sysctl("net.ipv4.ip_forward", 1)
+r.mount("/srv/data", source="tmpfs", fstype="tmpfs")
+r.hostname("web1")
+r.timezone("Europe/Berlin")
+r.cron("nightly", schedule="0 3 * * *", command="/bin/true", user="deploy")
+r.git("/srv/code", repo="https://example.org/code.git", revision="v1")
+"""
+
+
+def check(place: Place, *options: str) -> tuple[int, str, str]:
+    said = place.run("check", place.site, *options)
+    return said.code, said.out, said.err
+
+
+def test_one_line_says_that_all_is_well_wherever_it_is_for(place: Place) -> None:
+    place.declare('r.file("/etc/a", content=r.platform.distro + r.platform.package_manager)\nr.exec("x", "true")')
+    assert check(place) == (0, "site: 2 resources, no mistakes\n", "")
+    assert check(place, "--distro", "fedora")[1] == "site: 2 resources, no mistakes for fedora\n"
+    assert check(place, "--platform", "windows")[1] == "site: 2 resources, no mistakes for windows\n"
+    said = place.run("check", place.site, "--out", "json")
+    assert said.json() == {"blueprint": "site", "resources": 2}
+
+
+def test_all_mistakes_are_told_together_with_line_and_hint(place: Place) -> None:
+    place.declare(
+        """
+        r.file("/etc/a", content="x", ownr="me")
+        r.service("nginx", state="runing")
+        r.file("/etc/b", depends_on="file:/etc/aa")
+        """
+    )
+    code, out, err = check(place)
+    assert (code, out) == (1, "")
+    first, *lines = err.splitlines()
+    assert first == "converge: 3 mistakes in the blueprint; nothing was touched"
+    assert [line.removeprefix(f"{place.site}:").split(":")[0] for line in lines] == ["9", "10", "11"]
+    for line, hint in zip(lines, ("owner", "running", "file:/etc/a"), strict=True):
+        assert f"(did you mean {hint}" in line
+    said = place.run("check", place.site, "--out", "json")
+    assert said.code == 1
+    assert [(m["line"], m["id"]) for m in json.loads(said.out)["mistakes"]] == [
+        (9, "file:/etc/a"), (10, "service:nginx"), (11, "file:/etc/b"),
+    ]  # fmt: skip
+
+
+def test_a_kind_that_the_platform_lacks_is_a_mistake_with_its_line(place: Place) -> None:
+    place.declare('r.file("/etc/a", content="")\nr.service("nginx", enable=True)\nr.sysctl("vm.swappiness", 10)')
+    assert check(place)[0] == 0
+    code, _, err = check(place, "--platform", "darwin")
+    assert code == 1
+    assert err.splitlines()[1:] == [
+        f"{place.site}:10: service:nginx: there is no r.service on darwin, only on linux",
+        f"{place.site}:11: sysctl:vm.swappiness: there is no r.sysctl on darwin, only on linux",
+    ]
+
+
+def test_the_blueprint_sees_the_pretended_platform(place: Place) -> None:
+    place.declare('if r.platform.os == "darwin":\n    r.service("nginx")\nassert r.platform.distro != "fedora"')
+    assert check(place)[0] == 0
+    assert "r.service" in check(place, "--platform", "darwin")[2]
+    assert f"{place.site}:11: AssertionError" in check(place, "--distro", "fedora")[2]
+
+
+def test_both_sides_of_a_shard_are_looked_at(place: Place) -> None:
+    place.declare('if r.in_shard(10):\n    r.file("new", content="")\nelse:\n    r.file("old", content="")')
+    code, _, err = check(place)
+    assert code == 1
+    assert "'new' is not absolute" in err
+    assert "'old' is not absolute" in err
+
+
+def test_wrong_options_and_unknown_names_are_told(place: Place) -> None:
+    place.declare("pass")
+    code, _, err = check(place, "--distro", "debain")
+    assert code == 1
+    assert "(did you mean debian?)" in err
+    assert check(place, "--platform", "darwin", "--distro", "debian")[2].startswith("converge: darwin has no distrib")
+    assert check(place, "--platform", "beos")[0] == 1
+    assert place.run("check", "./sit.py").code == 11
+
+
+def test_it_neither_reads_nor_starts_what_the_blueprint_names(place: Place) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    place.declare(EVERY_KIND)
+    trace = place.root / "trace"
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", trace, "-e", "trace=%file,%network,execve", *place.python, "check", place.site,
+         "--distro", "debian"], capture_output=True, text=True, check=False, env=place.env, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls = trace.read_text().splitlines()
+    assert len(calls) > 100
+    assert sum("execve(" in call for call in calls) == 1
+    assert not [call for call in calls if "socket(" in call or "connect(" in call]
+    ours = ("/srv", "/etc/ours", "/etc/os-release", "/etc/passwd", "/etc/group", "/etc/fstab", "/etc/cron", "/var/lib",
+            "/run", "/sys/", "/proc/sys", "/proc/self/mount", "/etc/hostname", "/usr/share/zoneinfo",
+            str(place.managed), str(place.root / "state"), str(place.root / "run"))  # fmt: skip
+    touched = [call for call in calls if any(f'"{path}' in call for path in ours)]
+    assert not touched
+    # And it leaves nothing behind.
+    assert not [call for call in calls if "O_CREAT" in call or "mkdir" in call or "unlink" in call]
