@@ -12,7 +12,7 @@ TOOLS := $(VENV)/.with-tools
 WHOLE := tests/e2e tests/system
 # Those, and laws over very many random inputs: what `make check` leaves to `make test`.
 SLOW := $(WHOLE) tests/sources/test_laws.py tests/sources/test_flatness.py
-CODE := src tests tools demo $(wildcard benchmarks)
+CODE := src tests tools demo $(wildcard benchmarks examples)
 OTHER_PYTHONS := 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from converge import sharding
+from converge.declaration import Run
 from converge.sharding import in_shard_with_serial, shard_bucket
 
 
@@ -48,3 +52,88 @@ def test_a_fleet_is_spread_evenly() -> None:
 def test_a_percentage_out_of_range_is_refused(percent: object) -> None:
     with pytest.raises(ValueError, match="from 0 to 100"):
         in_shard_with_serial(percent, "ABC1234")  # type: ignore[arg-type]  # what an owner may write
+
+
+# --- with names and revisions -----------------------------------------------------------------------------
+
+FLEET = [f"{number:07d}" for number in range(100_000)]
+CRITICAL = 160.0
+"""Chi-square with 99 degrees of freedom: a fair spread is above this in about one fleet of 10,000."""
+
+
+@pytest.mark.parametrize(
+    ("of", "revision", "bucket"),
+    [("", "", 46), ("new-agent", "", 37), ("", 2, 24), ("", "2", 24),
+     ("new-agent", "2", 38), ("Ünïcode", "", 16)],
+)  # fmt: skip
+def test_a_machine_keeps_its_buckets_for_ever(of: str, revision: str | int, bucket: int) -> None:
+    assert shard_bucket(" ABC1234XYZ\n", of=of, revision=revision) == bucket
+
+
+@pytest.mark.parametrize(("of", "revision"), [("", ""), ("new-agent", ""), ("new-agent", 7), ("", "2026-11")])
+def test_every_kind_of_shard_spreads_a_fleet_evenly(of: str, revision: str | int) -> None:
+    counts = Counter(shard_bucket(serial, of=of, revision=revision) for serial in FLEET)
+    expected = len(FLEET) / 100
+    assert sum((counts[bucket] - expected) ** 2 / expected for bucket in range(100)) < CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [({}, {"of": "a"}), ({"of": "a"}, {"of": "b"}), ({"of": "a"}, {"of": "a", "revision": 1}),
+     ({"of": "a", "revision": 1}, {"of": "a", "revision": 2}), ({"of": "a"}, {"revision": "a"})],
+)  # fmt: skip
+def test_who_comes_first_in_one_shard_says_nothing_about_another(
+    one: dict[str, str | int], other: dict[str, str | int]
+) -> None:
+    both = sum(
+        in_shard_with_serial(10, serial, **one) and in_shard_with_serial(10, serial, **other)  # type: ignore[arg-type]
+        for serial in FLEET
+    )
+    assert 900 < both < 1100  # 1,000 of 100,000, give or take more than three standard deviations
+
+
+def test_serials_that_only_differ_at_their_end_are_told_apart_by_named_shards() -> None:
+    serials = [f"VMware-56 4d {number:08x}" for number in range(1000)]
+    assert len({shard_bucket(serial) for serial in serials}) == 1  # as the Go tool has it
+    assert len({shard_bucket(serial, of="a") for serial in serials}) == 100
+
+
+@given(st.text(min_size=1), st.text(), st.one_of(st.text(), st.integers()))
+def test_a_named_shard_grows_and_never_shrinks(serial: str, of: str, revision: str | int) -> None:
+    assume(of.isprintable() and str(revision).isprintable())
+    inside = [in_shard_with_serial(percent, serial, of=of, revision=revision) for percent in range(101)]
+    assert inside == sorted(inside)
+    assert not inside[0]
+    assert inside[100]
+
+
+@pytest.mark.parametrize("serial", ["", "None", "Default string"])
+def test_without_a_usable_serial_a_machine_is_in_no_named_shard_either(serial: str) -> None:
+    assert not in_shard_with_serial(99, serial, of="new-agent")
+    assert in_shard_with_serial(100, serial, of="new-agent")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"of": "a\nb"}, "of= is the name"), ({"of": 3}, "of= is the name"), ({"revision": True}, "revision= is"),
+     ({"revision": 1.5}, "revision= is"), ({"revision": "1\n"}, "revision= is")],
+)  # fmt: skip
+def test_what_is_no_name_and_no_revision_is_a_mistake_with_its_line(wrong: dict[str, object], said: str) -> None:
+    run = Run()
+    here = sys._getframe().f_lineno + 1
+    assert not run.in_shard(10, **wrong)  # type: ignore[arg-type]  # what an owner may write
+    assert not run.in_shard_with_serial(10, "ABC1234", **wrong)  # type: ignore[arg-type]
+    first, second = run._mistakes
+    assert said in first.text
+    assert (first.where.line, second.where.line) == (here, here + 1)
+    assert first.where.file == __file__
+
+
+def test_the_methods_of_run_answer_as_the_functions_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "hardware_serial", lambda: "ABC1234XYZ")
+    run = Run()
+    bucket = shard_bucket("ABC1234XYZ", of="new-agent", revision=2)
+    assert run.in_shard(bucket + 1, of="new-agent", revision=2)
+    assert not run.in_shard(bucket, of="new-agent", revision=2)
+    assert run.in_shard_with_serial(bucket + 1, "ABC1234XYZ", of="new-agent", revision=2)
+    assert not run._mistakes

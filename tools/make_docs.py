@@ -168,6 +168,11 @@ _WORDS = {
     "float": "number",
     "bool": "True or False",
     "Presence": '`"present"` or `"absent"`',
+    "Protocol": '`"tcp"`, `"udp"`, `"both"`, `"icmp"` or `"any"`',
+    "Direction": '`"inbound"` or `"outbound"`',
+    "Verdict": '`"allow"`, `"block"` or `"reject"`',
+    "MountState": '`"mounted"`, `"unmounted"` or `"absent"`',
+    "RunState": '`"running"` or `"stopped"`',
     "Resource": "resource",
     "Line": "`Line`",
     "Block": "`Block`",
@@ -185,6 +190,9 @@ def type_of(annotation: str) -> str:
             continue
         if inner := re.fullmatch(r"Sequence\[(.*)\]", part):
             parts.append(f"list of {type_of(inner[1])}" if len(parts) == 0 else "or a list of them")
+        elif options := re.fullmatch(r"Literal\[(.*)\]", part):
+            *first, last = (f'`"{option}"`' for option in ast.literal_eval(f"[{options[1]}]"))
+            parts.append(f"{', '.join(first)} or {last}" if first else last)
         else:
             parts.append(_WORDS[part])
     head = [part for part in parts if not part.startswith("or ")]

@@ -2,7 +2,7 @@
 
 A block's first line may say more than its language. ``python file=site.py`` puts its text into the sandbox under that
 name. ``python load-only`` is loaded and put in order, but not planned, because it names users or programs that only the
-reader's machine has. ``python not-a-blueprint`` is neither.
+reader's machine has. ``python not-a-blueprint`` is neither. ``python file=test_x.py pytest`` is run by pytest.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ class Sandbox:
             "CONVERGE_RUNTIME_DIR": str(self.root / "run"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
+            "CONVERGE_KEY": "the key of these pages",
         }
         return {name: value for name, value in os.environ.items() if name != "CONVERGE_OUT"} | mine
 
@@ -119,7 +120,7 @@ class Sandbox:
         return "".join(said)
 
 
-_COMMAND = re.compile(r"(?:^|[\s=/])converge ((?:plan|serve|list|version|--)[^#|;&>()`]*)")
+_COMMAND = re.compile(r"(?:^|[\s=/])converge ((?:plan|serve|check|graph|init|secret|list|version|--)[^#|;&>()`]*)")
 
 
 def converge_commands(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -132,7 +133,7 @@ def converge_commands(text: str) -> Iterator[tuple[str, list[str]]]:
     ]
     # In a sentence, the bare name of a command means the command, and nobody would type it so.
     inline = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
-    lines += [line for line in inline if not re.fullmatch(r"converge (plan|serve)", line)]
+    lines += [line for line in inline if not re.fullmatch(r"converge (plan|serve|check|graph)", line)]
     for line in lines:
         if found := _COMMAND.search(line):
             yield line, shlex.split(found[1])

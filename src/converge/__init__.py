@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from converge.conditions import Condition, file_exists
+    from converge.conditions import (
+        Condition,
+        file_exists,
+        mount_point,
+        network_interface,
+        network_reachable,
+        package_installed,
+        service_active,
+    )
     from converge.declaration import Run, blueprint
     from converge.resources.file import Block, Line
+    from converge.secrets.secret import Secret
     from converge.sharding import shard_bucket
 
 _PLACES = {
@@ -20,12 +29,33 @@ _PLACES = {
     "blueprint": "converge.declaration",
     "Condition": "converge.conditions",
     "file_exists": "converge.conditions",
+    "mount_point": "converge.conditions",
+    "network_interface": "converge.conditions",
+    "network_reachable": "converge.conditions",
+    "package_installed": "converge.conditions",
+    "service_active": "converge.conditions",
     "Block": "converge.resources.file",
     "Line": "converge.resources.file",
+    "Secret": "converge.secrets.secret",
     "shard_bucket": "converge.sharding",
 }
 
-__all__ = ["Block", "Condition", "Line", "Run", "__version__", "blueprint", "file_exists", "shard_bucket"]
+__all__ = [
+    "Block",
+    "Condition",
+    "Line",
+    "Run",
+    "Secret",
+    "__version__",
+    "blueprint",
+    "file_exists",
+    "mount_point",
+    "network_interface",
+    "network_reachable",
+    "package_installed",
+    "service_active",
+    "shard_bucket",
+]
 
 
 def __getattr__(name: str) -> object:

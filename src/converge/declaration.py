@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, ClassVar, Generic, ParamSpec, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from converge import sharding
-from converge.errors import Mistake, nearest
-from converge.platform import Platform, this_platform
-from converge.resources.base import Location, Resource
+from converge.errors import ConvergeError, Mistake, nearest
+from converge.platform import Os, Platform, this_os, this_platform
+from converge.resources.accounts import AuthorizedKeys, Group, User
+from converge.resources.archive import Archive
+from converge.resources.base import NOWHERE, Location, Resource
+from converge.resources.cron import Cron
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File, Symlink
+from converge.resources.firewall import Firewall, FirewallPolicy
+from converge.resources.git import Git
+from converge.resources.hostname import Hostname
+from converge.resources.mount import Mount
+from converge.resources.package import Package
+from converge.resources.reboot import Reboot
+from converge.resources.service import Service
+from converge.resources.sysctl import Sysctl
+from converge.resources.timezone import Timezone
 from converge.resources.typecheck import describe, plainly_fit, wrong_types
+from converge.secrets import Secrets
+
+if TYPE_CHECKING:
+    from converge.secrets.secret import Secret
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Resource)
 
-BlueprintFunction: TypeAlias = "Callable[[Run], None]"
+BlueprintFunction: TypeAlias = "Callable[Concatenate[Run, ...], None]"
+F = TypeVar("F", bound="Callable[Concatenate[Run, ...], None]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +67,13 @@ class Registry:
     def get(self, name: str) -> Blueprint | None:
         return self._blueprints.get(name)
 
+    def name_of(self, function: BlueprintFunction) -> str:
+        """Under which a function is registered; its own name where it is not."""
+        for name, found in self._blueprints.items():
+            if found.function is function:
+                return name
+        return getattr(function, "__name__", str(function))
+
     def names(self) -> list[str]:
         return sorted(self._blueprints)
 
@@ -62,17 +87,28 @@ class Registry:
 registry = Registry()
 
 
-def blueprint(name: str, description: str = "") -> Callable[[BlueprintFunction], BlueprintFunction]:
-    """Give a function a name under which ``converge`` and ``r.include`` find it."""
+def blueprint(name: str, description: str = "") -> Callable[[F], F]:
+    """Give a function a name under which ``converge`` and ``r.include`` find it.
+
+    Its arguments after ``r`` are the parameters of the blueprint, from ``--set`` or ``r.include``.
+    """
     if not isinstance(name, str) or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise ValueError(f"a blueprint's name is letters, digits, '-', '_' and '.', not {name!r}")
 
-    def register(function: BlueprintFunction) -> BlueprintFunction:
+    def register(function: F) -> F:
         text = description or (function.__doc__ or "").strip().partition("\n")[0]
-        registry.add(Blueprint(name, text, function, function.__code__.co_filename))
+        registry.add(Blueprint(name, text, function, line_of(function).file))
         return function
 
     return register
+
+
+@dataclasses.dataclass(slots=True)
+class Shards:
+    """Stands in for this machine's serial: every shard is answered alike, and whether any was asked for is noted."""
+
+    answer: bool
+    asked: bool = False
 
 
 class Declares(Generic[P, R]):
@@ -83,7 +119,7 @@ class Declares(Generic[P, R]):
         self.kind = cast("type[R]", kind)
 
     def __get__(self, run: Run, owner: type[Run]) -> Callable[P, R]:
-        return partial(run._declare, self.kind)
+        return partial(run.declare, self.kind)
 
 
 class Run:
@@ -96,58 +132,188 @@ class Run:
     directory = Declares(Directory)
     symlink = Declares(Symlink)
     exec = Declares(Exec)
+    firewall = Declares(Firewall)
+    firewall_policy = Declares(FirewallPolicy)
+    sysctl = Declares(Sysctl)
+    user = Declares(User)
+    group = Declares(Group)
+    authorized_keys = Declares(AuthorizedKeys)
+    hostname = Declares(Hostname)
+    timezone = Declares(Timezone)
+    package = Declares(Package)
+    service = Declares(Service)
+    archive = Declares(Archive)
+    git = Declares(Git)
+    cron = Declares(Cron)
+    mount = Declares(Mount)
+    reboot = Declares(Reboot)
 
-    def __init__(self, *, platform: Platform | None = None, resource_timeout: float = 300.0) -> None:
+    def __init__(
+        self,
+        *,
+        platform: Platform | None = None,
+        resource_timeout: float = 300.0,
+        shards: Shards | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
         if platform is not None:
             self.platform = platform
+        self._os: Os = platform.os if platform is not None else this_os()
         self._resource_timeout = resource_timeout
+        self._shards = shards
+        self._secrets = Secrets() if secrets is None else secrets
         self._declared: dict[str, Resource] = {}
         self._mistakes: list[Mistake] = []
-        self._included: set[int] = set()
-        self._including: list[str] = []
+        self._included: list[tuple[int, dict[str, Any]]] = []  # Any: parameters, of whatever types they are
+        self._including: list[tuple[str, BlueprintFunction]] = []
+        self._owners: dict[str, type] = {}
 
     @cached_property
     def platform(self) -> Platform:
         """os, distro, package_manager, init_system and arch of this machine."""
         return this_platform()
 
-    def include(self, name: str) -> None:
-        """Declare what another registered blueprint declares. A second time does nothing."""
-        found = registry.get(name) or _from_a_package(name)
+    @overload
+    def include(self, blueprint: str, /, **parameters: object) -> None: ...
+    @overload
+    def include(
+        self, blueprint: Callable[Concatenate[Run, P], None], /, *args: P.args, **parameters: P.kwargs
+    ) -> None: ...
+    def include(self, blueprint: str | BlueprintFunction, /, *args: object, **parameters: object) -> None:
+        """Declare what another blueprint declares: a registered name, or its function.
+
+        A second time with the same parameters does nothing.
+        """
         where = _caller()
-        if name in self._including:
-            chain = " → ".join([*self._including[self._including.index(name) :], name])
-            self._mistakes.append(Mistake(where, None, f"blueprints include each other in a circle: {chain}"))
-        elif found is None:
+        if isinstance(blueprint, str):
+            name, found = blueprint, registry.get(blueprint) or _from_a_package(blueprint)
+            function = found.function if found is not None else None
+        elif callable(blueprint):
+            name, function = registry.name_of(blueprint), blueprint
+        else:
+            self._mistakes.append(Mistake(where, None, f"include takes a blueprint or its name, not {blueprint!r}"))
+            return
+        if function is None:
             hint = nearest(name, registry.names())
             self._mistakes.append(Mistake(where, None, f"include: no blueprint is called {name!r}{hint}"))
-        elif id(found.function) not in self._included:
-            self._included.add(id(found.function))
-            self._including.append(name)
-            found.function(self)
+        elif any(entered is function for _, entered in self._including):
+            chain = [each for each, _ in self._including]
+            place = next(place for place, (_, entered) in enumerate(self._including) if entered is function)
+            text = f"blueprints include each other in a circle: {' → '.join([*chain[place:], name])}"
+            self._mistakes.append(Mistake(where, None, text))
+        else:
+            wrong = self._enter(name, function, args, parameters)
+            self._mistakes += [Mistake(where, None, f"include: {name} {text}") for _, text in wrong]
+
+    def _enter(
+        self, name: str, function: BlueprintFunction, args: Sequence[object], given: Mapping[str, object]
+    ) -> list[tuple[str, str]]:
+        """Run a blueprint's function, once for each set of parameters; returns what is wrong with these."""
+        from converge.parameters import bind
+
+        values, wrong = bind(function, args, given)
+        once = (id(function), values)
+        if not wrong and once not in self._included:
+            self._included.append(once)
+            self._including.append((name, function))
+            function(self, **values)
             self._including.pop()
+        return wrong
 
-    def in_shard(self, percent: int) -> bool:
-        """Whether this machine is among ``percent`` % of the fleet; the same answer as long as its hardware lives."""
-        return self.in_shard_with_serial(percent, sharding.hardware_serial() if 0 < percent < 100 else "")
+    def in_shard(self, percent: int, *, of: str = "", revision: str | int = "") -> bool:
+        """Whether this machine is among ``percent`` % of the fleet; the same answer as long as its hardware lives.
 
-    def in_shard_with_serial(self, percent: int, serial: str) -> bool:
+        Each shard that has a name (``of``) has an order of machines of its own, and so has each ``revision``.
+        """
+        return self._in_shard(percent, None, of, revision)
+
+    def in_shard_with_serial(self, percent: int, serial: str, *, of: str = "", revision: str | int = "") -> bool:
         """The same for another serial than this machine's own."""
-        try:
-            return sharding.in_shard_with_serial(percent, serial)
-        except ValueError as error:
-            self._mistakes.append(Mistake(_caller(2), None, str(error)))
-            return False
+        return self._in_shard(percent, serial, of, revision)
 
-    def _declare(self, kind: type[R], *args: Any, **kwargs: Any) -> R:  # Any: __get__ gives callers the true signature
+    def _in_shard(self, percent: int, serial: str | None, of: str, revision: str | int) -> bool:
+        if wrong := sharding.mistake(percent, of, revision):
+            self._mistakes.append(Mistake(_caller(2), None, wrong))
+            return False
+        if serial is None and self._shards is not None and 0 < percent < 100:
+            self._shards.asked = True
+            return self._shards.answer
+        if serial is None:
+            serial = sharding.hardware_serial() if 0 < percent < 100 else ""
+        return sharding.in_shard_with_serial(percent, serial, of=of, revision=revision)
+
+    def config(self, source: str | os.PathLike[str] | Mapping[str, object]) -> None:
+        """Register values for :meth:`secret`: a TOML file, relative to the blueprint's own folder, or a dict.
+
+        What is registered later goes before what was registered earlier.
+        """
+        where = _caller()
+        if not isinstance(source, Mapping):
+            source = os.path.join(os.path.dirname(where.file), os.fspath(source))
+        try:
+            self._secrets.store().add(source)
+        except ConvergeError as error:
+            self._mistakes.append(Mistake(where, None, str(error)))
+
+    def secret(self, name: str) -> Secret:
+        """A secret value by its dotted name, such as ``db.password``, decrypted; it is hidden wherever it is shown."""
+        from converge.secrets.store import stand_in
+
+        try:
+            return self._secrets.store().get(name)
+        except ConvergeError as error:
+            self._mistakes.append(Mistake(_caller(), None, str(error)))
+            return stand_in(name)
+
+    def declare(self, kind: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Declare a resource of any kind, such as one that an installed package brings."""
         frame = sys._getframe(1)
         where = Location(frame.f_code.co_filename, frame.f_lineno)
+        if not getattr(kind, "__module__", "").startswith("converge.resources."):
+            self._look_at_foreign(kind, where)
+        return self._declare(where, cast("type[R]", kind), args, kwargs)
+
+    def _look_at_foreign(self, kind: object, where: Location) -> None:
+        """Refuse what is no kind, and a kind whose ids would be those of another one."""
+        from converge.plugins import owner_of_kind, why_no_kind
+
+        if why := why_no_kind(kind):
+            raise TypeError(f"what r.declare is given {why}")
+        foreign = cast("type[Resource]", kind)
+        owner = owner_of_kind(foreign)
+        if not self._owners:
+            self._owners |= {own.kind: owner_of_kind(own) for own in own_kinds().values()}
+        there = self._owners.setdefault(foreign.kind, owner)
+        if there is not owner:
+            text = (
+                f"{owner.__module__}.{owner.__qualname__} and {there.__module__}.{there.__qualname__} are both called "
+                f"{foreign.kind!r}; one of them must be renamed"
+            )
+            self._mistakes.append(Mistake(where, None, text))
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, which would take every misspelt name for a kind; typed blueprints use r.declare.
+        def __getattr__(self, name: str) -> object:
+            """The kind that an installed package offers by this name."""
+            from converge.plugins import kind_named
+
+            kind = None if name.startswith("_") else kind_named(name)
+            if kind is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            return partial(self.declare, kind)
+
+    def _declare(self, where: Location, kind: type[R], args: Sequence[object], kwargs: dict[str, Any]) -> R:
         # Nearly all declarations are right, and there may be many: looked at closely is only what is not plain.
         mistakes = [] if plainly_fit(kind, args, kwargs) else list(wrong_types(kind, args, kwargs))
+        if mistakes and (redactor := self._secrets.redactor):
+            # Once more: the sentences quote values, the beginning of long ones.
+            mistakes = list(wrong_types(kind, redactor.hide_each(args), redactor.hide_all(kwargs)))
         if not mistakes:
             resource = kind(*args, **_by_id(kwargs))
             object.__setattr__(resource, "where", where)
             mistakes = [*resource.common_mistakes(), *resource.mistakes()]
+        if self._os not in kind.platforms:
+            mistakes.append(_not_on(self._os, kind))
         if mistakes:
             resource = _hollow(kind, args, kwargs)
             object.__setattr__(resource, "where", where)
@@ -166,6 +332,26 @@ class Run:
         there = self._declared.setdefault(resource.id, resource)
         if there is not resource:
             self._mistakes.append(_twice(resource, there))
+
+
+def _not_on(system: Os, kind: type[Resource]) -> str:
+    return f"there is no {_called(kind)} on {system}, only on {' and '.join(kind.platforms)}"
+
+
+def own_kinds() -> dict[str, type[Resource]]:
+    """The kinds of converge itself, by the names of the methods that declare them."""
+    return {name: value.kind for name, value in vars(Run).items() if isinstance(value, Declares)}
+
+
+def _called(kind: type[Resource]) -> str:
+    """How a blueprint declares this kind."""
+    return next((f"r.{name}" for name, own in own_kinds().items() if own is kind), kind.__name__)
+
+
+def line_of(function: BlueprintFunction) -> Location:
+    """Where a blueprint's function is written."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return Location(code.co_filename, code.co_firstlineno) if code is not None else NOWHERE
 
 
 def _from_a_package(name: str) -> Blueprint | None:

@@ -7,16 +7,46 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from converge.declaration import Blueprint, BlueprintFunction, Run, registry
+from converge.declaration import Blueprint, BlueprintFunction, Run, Shards, line_of, registry
 from converge.errors import BlueprintNotFound, ConvergeError, Mistake, Mistakes, nearest
 from converge.graph.graph import Graph, build_graph
-from converge.resources.base import Location
+from converge.parameters import Text, Value, values_from
+from converge.platform import Platform
+from converge.resources.base import NOWHERE, Location
+from converge.secrets import Secrets
+from converge.secrets.redaction import Redactor
 
 ENTRY_POINTS = "converge.blueprints"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a blueprint is run with, beside its own text. The same again when it is loaded again."""
+
+    sets: tuple[tuple[str, str], ...] = ()
+    """Parameters as typed: (name, value)."""
+    values_file: str | None = None
+    """A TOML file of parameters."""
+    platform: Platform | None = None
+    """Unset: this machine."""
+    shards: Shards | None = None
+    """Unset: as this machine's serial has it."""
+    config: tuple[str, ...] = ()
+    """Files of values for ``r.secret``, by their full paths."""
+    key: str | None = field(default=None, repr=False)
+    """What these are encrypted with. Unset: looked for."""
+    redactor: Redactor | None = field(default=None, compare=False, repr=False)
+    """Who is to learn each secret. Unset: nobody who outlives the loading."""
+    passed: Mapping[str, object] = field(default_factory=dict)
+    """Parameters from Python, as r.include takes them."""
+
+
+NOTHING_GIVEN = Given()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +59,79 @@ class Loaded:
     """Its own: a change of one calls for loading it again."""
     wanted: str
     """What to ask for to load it again, whatever folder we are in then."""
+    given: Given = NOTHING_GIVEN
 
 
-def load(wanted: str, *, resource_timeout: float = 300.0, afresh: bool = False) -> Loaded:
-    """Run the blueprint that ``wanted`` names: a registered name, ``file.py`` or ``file.py:function``.
+class _Asked(NamedTuple):
+    """How to run the blueprint's function, once that is found."""
+
+    resource_timeout: float
+    given: Given
+    values: Mapping[str, Value]
+    secrets: Secrets
+
+
+def check(wanted: str, given: Given) -> Loaded:
+    """The same as :func:`load`, for any machine: no serial is read, and both answers about shards are tried."""
+    shards = Shards(answer=True)
+    mistakes: list[Mistake] = []
+    loaded: Loaded | None = None
+    try:
+        loaded = load(wanted, given=replace(given, shards=shards))
+    except Mistakes as raised:
+        mistakes += raised.mistakes
+    if shards.asked:
+        try:
+            load(wanted, given=replace(given, shards=Shards(answer=False)))
+        except Mistakes as raised:
+            mistakes += raised.mistakes
+    if mistakes or loaded is None:
+        raise Mistakes(dict.fromkeys(mistakes))
+    return loaded
+
+
+def load(
+    wanted: str | BlueprintFunction,
+    *,
+    resource_timeout: float = 300.0,
+    given: Given = NOTHING_GIVEN,
+    afresh: bool = False,
+) -> Loaded:
+    """Run the blueprint that ``wanted`` names: a registered name, ``file.py`` or ``file.py:function``; or is.
 
     ``afresh``: read it again also where it was imported before, from an installed package. A file is always read again.
     Raises BlueprintNotFound, or Mistakes with all that is wrong. Touches nothing on the machine.
     """
     # What a blueprint prints is for the person who wrote it, and must not get between what we print for a program.
-    with _without_bytecode(), redirect_stdout(sys.stderr):
-        if _is_path(wanted):
-            return _load_file(wanted, resource_timeout)
-        if afresh:
-            _forget(wanted)
-        found = _find_registered(wanted)
-        graph = _run(wanted, found.function, {found.file}, resource_timeout)
-        return Loaded(wanted, graph, frozenset({found.file}), wanted)
+    secrets = Secrets(given.redactor, config=given.config, key=given.key, pretend=given.shards is not None)
+    shown = secrets.redactor.stream(sys.stderr)
+    with _without_bytecode(), redirect_stdout(shown), redirect_stderr(shown), _also_about(given.values_file):
+        values = values_from(given.sets, given.values_file)
+        values |= {name: Value(value, "", 0) for name, value in given.passed.items()}
+        asked = _Asked(resource_timeout, given, values, secrets)
+        try:
+            if given.config:
+                secrets.store()  # what is wrong with these files is said also where the blueprint has no secrets
+            loaded = _load(wanted, asked, afresh)
+        except ConvergeError as error:
+            error.files |= secrets.files()
+            raise
+        return replace(loaded, files=loaded.files | secrets.files())
+
+
+def _load(wanted: str | BlueprintFunction, asked: _Asked, afresh: bool) -> Loaded:
+    files = frozenset() if asked.given.values_file is None else frozenset((asked.given.values_file,))
+    if not isinstance(wanted, str):
+        name, file = registry.name_of(wanted), line_of(wanted).file
+        return Loaded(name, _run(name, wanted, {file}, asked), files | {file}, name, asked.given)
+    if _is_path(wanted):
+        loaded = _load_file(wanted, asked)
+        return replace(loaded, files=loaded.files | files, given=asked.given)
+    if afresh:
+        _forget(wanted)
+    found = _find_registered(wanted)
+    graph = _run(wanted, found.function, {found.file}, asked)
+    return Loaded(wanted, graph, files | {found.file}, wanted, asked.given)
 
 
 def _is_path(wanted: str) -> bool:
@@ -93,14 +179,14 @@ def load_entry_points(name: str | None = None) -> list[tuple[str, BaseException]
     return failed
 
 
-def _load_file(wanted: str, resource_timeout: float) -> Loaded:
+def _load_file(wanted: str, asked: _Asked) -> Loaded:
     path, function_name = _split(wanted)
     registered = registry.snapshot()
     with _imports_from(os.path.dirname(path)) as own_modules:
         try:
             module = _execute(path)
             name, function = _choose(module, path, function_name)
-            graph = _run(name, function, {path}, resource_timeout)
+            graph = _run(name, function, {path}, asked)
             again = f"{path}:{function_name}" if function_name else path
             return Loaded(name, graph, frozenset({path, *own_modules()}), again)
         except ConvergeError as error:
@@ -184,17 +270,27 @@ def _choose(module: types.ModuleType, path: str, function_name: str) -> tuple[st
     raise BlueprintNotFound(f"{path} declares several blueprints; choose one: " + ", ".join(f"{path}:{n}" for n in own))
 
 
-def _run(name: str, function: BlueprintFunction, own: set[str], resource_timeout: float) -> Graph:
+def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -> Graph:
     """Raises Mistakes with all that is wrong, in the declarations as well as between them."""
-    run = Run(resource_timeout=resource_timeout)
-    run._including.append(name)
-    run._included.add(id(function))
+    run = Run(
+        resource_timeout=asked.resource_timeout,
+        platform=asked.given.platform,
+        shards=asked.given.shards,
+        secrets=asked.secrets,
+    )
+    values = asked.values
     try:
         with _mistakes_from(own):
-            function(run)
+            wrong = run._enter(name, function, (), {name: given.value for name, given in values.items()})
+        if wrong:
+            raise Mistakes(_misgiven(name, parameter, text, values, function) for parameter, text in wrong)
     except Mistakes as raised:
         # What was still to be declared is unknown, so nothing can be said about dependencies.
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
+    if asked.secrets.redactor:
+        from converge.secrets.declared import keep_secret
+
+        run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     ids = run._declared.keys()
     try:
         graph = build_graph([resource.among(ids) for resource in run._declared.values()])
@@ -203,6 +299,29 @@ def _run(name: str, function: BlueprintFunction, own: set[str], resource_timeout
     if run._mistakes:
         raise Mistakes(run._mistakes)
     return graph
+
+
+def _misgiven(
+    name: str, parameter: str, text: str, values: Mapping[str, Value], function: BlueprintFunction
+) -> Mistake:
+    """What is wrong with a parameter, at the place where its value comes from, or else where it is asked for."""
+    value = values.get(parameter)
+    if value is None:
+        how = f"; give it with --set {parameter}=…" if parameter else ""
+        return Mistake(line_of(function), None, f"{name}: {text}{how}")
+    if isinstance(value.value, Text):
+        return Mistake(NOWHERE, None, f"--set {parameter}: {name}: {text}")
+    return Mistake(Location(value.file, value.line) if value.file else line_of(function), None, f"{name}: {text}")
+
+
+@contextmanager
+def _also_about(file: str | None) -> Iterator[None]:
+    """An error may be mended in this file as well."""
+    try:
+        yield
+    except ConvergeError as error:
+        error.files |= {file} if file is not None else frozenset()
+        raise
 
 
 @contextmanager
@@ -221,9 +340,14 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
 
 
 def _in_words(error: BaseException) -> str:
+    if isinstance(error, ConvergeError):
+        return str(error)
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     if isinstance(error, AttributeError) and isinstance(error.obj, Run):
-        text += nearest(error.name or "", [name for name in dir(error.obj) if not name.startswith("_")])
+        from converge.plugins import names
+
+        own = [name for name in dir(error.obj) if not name.startswith("_")]
+        text += nearest(error.name or "", [*own, *names()])
     return text
 
 

@@ -41,6 +41,46 @@ def this_platform() -> Platform:
     )
 
 
+ALL: tuple[Os, ...] = ("linux", "darwin", "windows")
+
+_FAMILIES = {
+    "apt": ("debian", "devuan", "kali", "linuxmint", "pop", "raspbian", "ubuntu"),
+    "dnf": ("almalinux", "amzn", "centos", "fedora", "ol", "rhel", "rocky"),
+    "zypper": ("opensuse-leap", "opensuse-tumbleweed", "sled", "sles"),
+    "apk": ("alpine",),
+    "pacman": ("arch", "endeavouros", "manjaro"),
+}
+"""By package manager: the distributions that have it, as ID of os-release(5) names them."""
+_WITHOUT_SYSTEMD = {"alpine": "openrc", "devuan": ""}
+DISTROS = {distro: manager for manager, distros in _FAMILIES.items() for distro in distros}
+_ELSEWHERE: dict[Os, tuple[str, str, str]] = {
+    "darwin": ("brew", "launchd", "arm64"),
+    "windows": ("winget", "scm", "AMD64"),
+}
+
+
+def pretended_platform(system: Os | None = None, distro: str = "") -> Platform:
+    """A machine of this kind, as blueprints see it, without a look at this one. Linux is Debian where nothing is said.
+
+    Raises ValueError, with a sentence, for what is not known.
+    """
+    system = system or "linux"
+    if system not in ALL:
+        raise ValueError(f"{system!r} is no platform; choose one of {', '.join(ALL)}")
+    if system != "linux":
+        if distro:
+            raise ValueError(f"{system} has no distributions; leave out {distro!r}")
+        manager, init, arch = _ELSEWHERE[system]
+        return Platform(system, "", manager, init, arch)
+    distro = distro or "debian"
+    if distro not in DISTROS:
+        from difflib import get_close_matches
+
+        hint = "".join(f" (did you mean {near}?)" for near in get_close_matches(distro, DISTROS, 1))
+        raise ValueError(f"no distribution is known as {distro!r}{hint}; there are {', '.join(sorted(DISTROS))}")
+    return Platform("linux", distro, DISTROS[distro], _WITHOUT_SYSTEMD.get(distro, "systemd"), "x86_64")
+
+
 def this_os() -> Os:
     """The operating system that this program runs on."""
     if sys.platform == "darwin":

@@ -18,7 +18,7 @@ EXAMPLES = [
     pytest.param(name, block, id=f"{name}:{block.line}")
     for name, text in PAGES.items()
     for block in blocks(text)
-    if block.language == "python" and "not-a-blueprint" not in block.words
+    if block.language == "python" and not {"not-a-blueprint", "pytest"} & set(block.words)
 ]
 COMMANDS = [
     pytest.param(words, id=f"{name}: {line}") for name, text in PAGES.items() for line, words in converge_commands(text)
@@ -45,6 +45,20 @@ def test_an_example_of_a_blueprint_can_be_planned(
         said = capsys.readouterr()
         assert code == 0, said.out + said.err
         assert re.search(r"\d (pending|skipped)", said.out.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, text in PAGES.items() if any("pytest" in b.words for b in blocks(text))]
+)
+def test_the_tests_that_a_page_shows_pass(name: str, sandbox: Sandbox) -> None:
+    sandbox.put_files(PAGES[name])
+    shown = "".join(block.text for block in blocks(PAGES[name]) if "pytest" in block.words)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(sandbox.work), "."]
+    done = subprocess.run(command, cwd=sandbox.work, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) >= shown.count("def test_")
 
 
 @pytest.mark.parametrize("words", COMMANDS)

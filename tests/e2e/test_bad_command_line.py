@@ -65,7 +65,7 @@ BROKEN = {
     "def again(): again()\n\nagain()": "RecursionError: maximum recursion depth exceeded",
     "1 / 0": "ZeroDivisionError: division by zero",
     "import nosuchmodule": "ModuleNotFoundError: No module named 'nosuchmodule'",
-    "r.fiel('/a')": r".*fiel.* \(did you mean file\?\)",
+    "r.fiel('/a')": r".*fiel.* \(did you mean file or firewall\?\)",
     "r.packages": ".*packages.*",
     "r.include('nosuch')": "include: no blueprint is called 'nosuch'",
     "r.include('site')": "blueprints include each other in a circle: site → site",

@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import TextIO
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
 
 from converge import exit_codes
+
+if TYPE_CHECKING:
+    from converge.secrets.redaction import Redactor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,28 +43,58 @@ def _run(argv: Sequence[str] | None) -> int:
     from converge.cli.options import parse
     from converge.errors import BlueprintNotFound, ConvergeError, Mistakes, NotRoot
     from converge.resources.base import ResourceError
+    from converge.secrets.redaction import Redactor
 
     arguments = parse(argv)
+    arguments.redactor = redactor = Redactor()
+    complain = partial(_complain, redactor=redactor)
     try:
-        return arguments.run(arguments)
+        with _threads_hiding(redactor):
+            return arguments.run(arguments)
     except BlueprintNotFound as error:
-        return _complain(error, exit_codes.BLUEPRINT_NOT_FOUND)
+        return complain(error, exit_codes.BLUEPRINT_NOT_FOUND)
     except NotRoot as error:
-        return _complain(error, exit_codes.NOT_ROOT)
+        return complain(error, exit_codes.NOT_ROOT)
     except Mistakes as error:
         count = len(error.mistakes)
-        _complain(f"{count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", exit_codes.ERROR)
-        return _complain(error, exit_codes.ERROR, prefix="")
+        complain(f"{count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", exit_codes.ERROR)
+        return complain(error, exit_codes.ERROR, prefix="")
     except (ConvergeError, ResourceError) as error:
-        return _complain(error, exit_codes.ERROR)
+        return complain(error, exit_codes.ERROR)
     except KeyboardInterrupt:
-        return _complain("interrupted", exit_codes.ERROR)
+        return complain("interrupted", exit_codes.ERROR)
     except BrokenPipeError:
         # Whoever read our output has gone (converge plan | head), and needs no sentence about it.
         return exit_codes.ERROR
     except OSError as error:
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return _complain(f"{place}{error.strerror or error}", exit_codes.ERROR)
+        return complain(f"{place}{error.strerror or error}", exit_codes.ERROR)
+    except Exception:
+        if not redactor:
+            raise
+        import traceback
+
+        return complain(traceback.format_exc(), exit_codes.ERROR, prefix="")
+
+
+@contextlib.contextmanager
+def _threads_hiding(redactor: Redactor) -> Iterator[None]:
+    """Where a thread of ours ends by a fault, its traceback shows no secrets either."""
+    before = threading.excepthook
+
+    def told(fault: threading.ExceptHookArgs) -> None:
+        if not redactor or fault.exc_value is None:
+            before(fault)
+            return
+        import traceback
+
+        _complain("".join(traceback.format_exception(fault.exc_value)), exit_codes.ERROR, redactor=redactor)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _open_what_is_closed() -> None:
@@ -74,9 +109,10 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - it is there to stay
 
 
-def _complain(error: object, code: int, prefix: str = "converge: ") -> int:
+def _complain(error: object, code: int, prefix: str = "converge: ", *, redactor: Redactor | None = None) -> int:
     encoding = sys.stderr.encoding or "utf-8"
-    text = "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in str(error))
+    said = redactor.redact(str(error)) if redactor else str(error)
+    text = "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in said)
     with contextlib.suppress(OSError):  # then nobody can be told
         print(f"{prefix}{text.encode(encoding, 'backslashreplace').decode(encoding)}", file=sys.stderr)
     return code

@@ -50,13 +50,19 @@ def _blueprints() -> dict[str, str]:
 
 
 def _kinds() -> dict[str, str]:
-    from converge.declaration import Declares, Run
+    from converge.declaration import own_kinds
+    from converge.plugins import all_kinds
 
-    return {
-        name: (inspect.getdoc(value.kind) or "").partition("\n")[0]
-        for name, value in sorted(vars(Run).items())
-        if isinstance(value, Declares)
-    }
+    brought, broken = all_kinds()
+    for error in broken:
+        print(f"converge: {error}", file=sys.stderr)
+    own = {name: _first_line(kind) for name, kind in own_kinds().items()}
+    foreign = {name: f"{_first_line(plugin.kind)} ({plugin.package})" for name, plugin in brought.items()}
+    return dict(sorted((own | foreign).items()))
+
+
+def _first_line(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
 def _show(title: str, entries: dict[str, str]) -> None:

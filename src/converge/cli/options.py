@@ -12,6 +12,9 @@ from converge.duration import parse_duration
 
 if TYPE_CHECKING:
     from converge.engine.settings import Settings
+    from converge.loading import Given
+    from converge.platform import Os
+    from converge.secrets.redaction import Redactor
 
 Out: TypeAlias = Literal["terminal", "serial", "json"]
 OUTS: tuple[Out, ...] = ("terminal", "serial", "json")
@@ -31,6 +34,22 @@ class Arguments(argparse.Namespace):
     max_retries: int
     blueprints: bool
     extensions: bool
+    set: list[tuple[str, str]]
+    values: str | None
+    config: list[str]
+    action: Callable[[Arguments], int]
+    file: str
+    key_file: str | None
+    new_key_file: str
+    redactor: Redactor
+    """What is known of secrets in this run."""
+    platform: Os | None
+    distro: str
+    format: str | None
+    folder: str
+    kind: str
+    names: list[str]
+    bare: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,8 +65,8 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str] | None) -> Arguments:
     """Exits with a sentence where something is wrong."""
+    from converge.cli import adopt, check, graph, init, plan, secret, serve, version
     from converge.cli import list as list_command
-    from converge.cli import plan, serve, version
 
     parser = _Parser(
         prog="converge",
@@ -57,7 +76,7 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     )
     _add_common(parser, top=True)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in (plan, serve, list_command, version):
+    for command in (plan, serve, check, graph, init, adopt, secret, list_command, version):
         sub = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         _add_common(sub, top=False)
         command.add_to(sub)
@@ -83,6 +102,64 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
     add("--parallel", type=_positive, metavar="N", default=default(None),
         help="how many things are done side by side (default: chosen from the machine)")  # fmt: skip
     add("--detailed-exit-codes", action="store_true", default=default(False), help="tell more by the exit code")
+
+
+def add_blueprint(parser: argparse.ArgumentParser) -> None:
+    """What the commands that load a blueprint take."""
+    add = parser.add_argument
+    add("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+    add("--set", type=_parameter, action="append", metavar="NAME=VALUE", default=[],
+        help="a parameter of the blueprint; may be repeated")  # fmt: skip
+    add("--config", action="append", metavar="FILE", default=[],
+        help="a TOML file of values for r.secret; may be repeated, the first goes before")  # fmt: skip
+    add("--values", metavar="FILE", help="a TOML file of parameters; --set goes before it")
+
+
+def add_platform(parser: argparse.ArgumentParser) -> None:
+    """What the commands that only load a blueprint take."""
+    from converge.platform import ALL
+
+    parser.add_argument("--platform", choices=ALL, help="the kind of machine that it is for (default: this one)")
+    parser.add_argument("--distro", metavar="NAME", default="",
+                        help="its distribution, such as debian or fedora; implies --platform linux")  # fmt: skip
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name and a value, such as port=80")
+    return name, value
+
+
+def given_from(arguments: Arguments) -> Given:
+    """What the blueprint is run with, as typed."""
+    from converge.declaration import Shards
+    from converge.errors import ConvergeError
+    from converge.loading import Given
+    from converge.platform import pretended_platform
+
+    names = [name for name, _ in arguments.set]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConvergeError(f"--set {twice[0]} is given twice; a list is written as {twice[0]}=a,b")
+    system: Os | None = getattr(arguments, "platform", None)
+    distro = cast(str, getattr(arguments, "distro", ""))
+    try:
+        platform = pretended_platform(system, distro) if system or distro else None
+    except ValueError as error:
+        raise ConvergeError(str(error)) from error
+    # A daemon reads it again, whatever folder it is in by then.
+    values = None if arguments.values is None else os.path.abspath(arguments.values)
+    # Another machine's serial is not known here; it is taken to be in every shard.
+    return Given(
+        tuple(arguments.set),
+        values,
+        platform,
+        Shards(answer=True) if platform else None,
+        config=tuple(map(os.path.abspath, arguments.config)),
+        # What is started from here on is not to find the key in its environment.
+        key=os.environ.pop("CONVERGE_KEY", None),
+        redactor=arguments.redactor,
+    )
 
 
 def duration(text: str) -> float:

@@ -17,21 +17,25 @@ HELP = "show what differs from a blueprint; changes nothing"
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
-    parser.add_argument("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+    from converge.cli.options import add_blueprint
+
+    add_blueprint(parser)
 
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
-    from converge.cli.options import settings_from
+    from converge.cli.options import given_from, settings_from
     from converge.cli.running import exit_code, gc_paused
     from converge.engine.ledger import read_ledger
     from converge.engine.loop import Loop
     from converge.loading import load
     from converge.observers import observer_for
+    from converge.observers.redacted import Redacted
 
     with gc_paused():
-        loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
-        observer = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
+        loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))
+        shown = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
+        observer = Redacted(shown, arguments.redactor)
         ledger = read_ledger(loaded.name)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
         try:

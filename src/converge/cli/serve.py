@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,9 +24,9 @@ HELP = "put right what differs from a blueprint, then watch and keep it so"
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
-    from converge.cli.options import duration, whole_number
+    from converge.cli.options import add_blueprint, duration, whole_number
 
-    parser.add_argument("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+    add_blueprint(parser)
     parser.add_argument("--timeout", type=duration, metavar="DURATION", default=0.0,
                         help="end once nothing has changed for so long; 1s is 'once' (default: stay)")  # fmt: skip
     parser.add_argument("--max-retries", type=whole_number, metavar="N", default=3,
@@ -36,7 +35,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
-    from converge.cli.options import settings_from
+    from converge.cli.options import given_from, settings_from
     from converge.cli.running import exit_code
     from converge.engine.ledger import open_ledger
     from converge.engine.loop import Loop
@@ -46,7 +45,7 @@ def run(arguments: Arguments) -> int:
 
     _allow_many_files()
     gc.disable()
-    loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout)
+    loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))
     _refuse_without_root(loaded)
     with hold(loaded.name, arguments.blueprint):
         observers = _observers(arguments)
@@ -75,13 +74,16 @@ def run(arguments: Arguments) -> int:
 def _observers(arguments: Arguments) -> list[Observer]:
     from converge.observers import observer_for
     from converge.observers.journal import Journal
+    from converge.observers.redacted import redacted
 
     shown = observer_for(arguments.out, sys.stdout, daemon=not arguments.timeout, verbose=arguments.verbose)
-    return [shown, Journal(stderr=arguments.verbose)]
+    return redacted([shown, Journal(stderr=arguments.verbose)], arguments.redactor)
 
 
 def _allow_many_files() -> None:
     """A batch holds a descriptor for each of its files; the usual soft limit of 1,024 is there for select(2) alone."""
+    import resource  # here, as Windows has none, and there the other commands must work
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     if soft != resource.RLIM_INFINITY and soft < wanted:

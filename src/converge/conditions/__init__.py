@@ -2,5 +2,17 @@
 
 from converge.conditions.base import Condition
 from converge.conditions.files import file_exists
+from converge.conditions.mounts import mount_point
+from converge.conditions.network import network_interface, network_reachable
+from converge.conditions.packages import package_installed
+from converge.conditions.services import service_active
 
-__all__ = ["Condition", "file_exists"]
+__all__ = [
+    "Condition",
+    "file_exists",
+    "mount_point",
+    "network_interface",
+    "network_reachable",
+    "package_installed",
+    "service_active",
+]

@@ -24,6 +24,7 @@ class Reloader:
     def __init__(self, loaded: Loaded, resource_timeout: float) -> None:
         self._wanted = loaded.wanted
         self._files = loaded.files
+        self._given = loaded.given
         self._resource_timeout = resource_timeout
         self._handle: asyncio.TimerHandle | None = None
 
@@ -39,7 +40,7 @@ class Reloader:
     def load(self) -> Graph:
         """Raises ConvergeError where the blueprint is broken now."""
         try:
-            loaded = load(self._wanted, resource_timeout=self._resource_timeout, afresh=True)
+            loaded = load(self._wanted, resource_timeout=self._resource_timeout, given=self._given, afresh=True)
         except ConvergeError as error:
             # What is in force was made of these; the broken one may be mended in others.
             self._files |= error.files

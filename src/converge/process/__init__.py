@@ -101,18 +101,20 @@ def run(
     stdin: bytes | None = None,
     timeout: float | None = None,
     limit: int = KEPT_OUTPUT,
+    errors: bool = True,
 ) -> Result:
     """Run ``argv`` in a session of its own and wait until it ends, or until ``timeout`` seconds have gone by.
 
     ``env`` is added to our own environment. Its standard output and standard error come back as one text, in the
-    order written; of more than ``limit`` bytes the middle is left out. On timeout the whole process group is ended.
+    order written; of more than ``limit`` bytes the middle is left out. Without ``errors``, standard error is dropped.
+    On timeout the whole process group is ended.
     What a command leaves running in the background stays alive, and is not waited for. Safe to call from any thread.
 
     Raises NotYet where the program, the folder or the user does not exist, PermissionError where we may not look for
     them, and ResourceError where the command cannot be started for another reason.
     """
     ends = _running.ends
-    child = _start(prepare(argv, cwd=cwd, env=env, user=user), wants_input=stdin is not None)
+    child = _start(prepare(argv, cwd=cwd, env=env, user=user), wants_input=stdin is not None, errors=errors)
     conversation = Conversation(child, stdin, limit)
     try:
         _running.add(child, ends)
@@ -201,7 +203,7 @@ def _stat(path: str, what: str) -> os.stat_result:
         raise NotYet(f"{what} does not exist", needs=f"file:{os.path.normpath(path)}") from None
 
 
-def _start(command: Prepared, *, wants_input: bool) -> subprocess.Popen[bytes]:
+def _start(command: Prepared, *, wants_input: bool, errors: bool) -> subprocess.Popen[bytes]:
     uid: int | None = None
     gid: int | None = None
     groups: list[int] | None = None
@@ -217,7 +219,7 @@ def _start(command: Prepared, *, wants_input: bool) -> subprocess.Popen[bytes]:
             executable=command.program,
             stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
             bufsize=0,
             cwd=command.cwd,
             env=command.env,

@@ -179,6 +179,8 @@ class Resource:
     """Whether :meth:`check_many` asks for all in one go, so that a slow one gains nothing from more threads."""
     platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin")
     """Where this kind can be had. A blueprint that declares it elsewhere is mistaken."""
+    adoption: ClassVar[Literal["", "by name", "the only one"]] = ""
+    """Whether :meth:`adopt` is offered, and whether it has to be told which one."""
     keeps_secret: ClassVar[frozenset[str]] = frozenset()
     """Options that may have a secret in them: what they hold is shown nowhere, and is no argument of any command."""
 
@@ -302,6 +304,15 @@ class Resource:
         """Put right what ``state`` says, and only that. Raises ResourceError or OSError."""
         raise NotImplementedError
 
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        """Declare what is on this machine by this name; the name is empty for a kind of which a machine has one.
+
+        Only reads. Called where :attr:`adoption` says that it can be. Raises ResourceError or OSError where there is
+        no such thing.
+        """
+        raise NotImplementedError
+
     def apply_refreshes(self, state: State) -> bool:
         """Whether applying this state already does what a refresh that is due would do."""
         return True
@@ -338,3 +349,15 @@ class Resource:
     @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:
         """Remove what an interrupted run of ours may have left behind. Called once, before a daemon's first check."""
+
+
+class Adopted(NamedTuple):
+    """What is on a machine, as a declaration of it."""
+
+    resource: Resource
+    remarks: Sequence[str] = ()
+    """What the owner should know of it, a sentence each."""
+    unread: Sequence[str] = ()
+    """What could not be read, a sentence each."""
+    instead: Resource | None = None
+    """Another way to declare the same, which would write it anew in a form of its own."""

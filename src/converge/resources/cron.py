@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import Need, NotYet, PathChanged, Resource, State, Trigger, Uses
+from converge.resources.base import Adopted, Need, NotYet, PathChanged, Resource, State, Trigger, Uses
 from converge.resources.file import File
 from converge.resources.file.entry import Presence
 
@@ -44,6 +44,7 @@ class Cron(Resource):
 
     kind: ClassVar[str] = "cron"
     platforms = ("linux",)
+    adoption = "by name"
 
     name: str
     """What its file is called: letters, digits, ``-`` and ``_``."""
@@ -119,6 +120,12 @@ class Cron(Resource):
 
     def apply(self, state: State) -> None:
         self._file().apply(state)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.crontab import adopt_cron
+
+        return adopt_cron(name)
 
     @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:

@@ -53,6 +53,8 @@ class Exec(Resource):
     """
 
     kind: ClassVar[str] = "exec"
+    platforms = ("linux", "darwin", "windows")
+    keeps_secret = frozenset({"env", "stdin"})
 
     name: str
     """What it is called; its id is ``exec:NAME``."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import Change, HostnameChanged, PathChanged, Resource, State, Trigger
+from converge.resources.base import Adopted, Change, HostnameChanged, PathChanged, Resource, ResourceError, State, Trigger
 
 STATIC = "/etc/hostname"
 """The name that the machine has after it starts: hostname(5)."""
@@ -25,6 +25,7 @@ class Hostname(Resource):
 
     kind: ClassVar[str] = "hostname"
     platforms = ("linux",)
+    adoption = "the only one"
 
     name: str
     """The name: letters, digits and ``-``, in parts with ``.`` between them."""
@@ -67,6 +68,15 @@ class Hostname(Resource):
                 _write(self.name)
             else:
                 socket.sethostname(self.name)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        del name
+        static, live = _static(), socket.gethostname()
+        found = Hostname(static or live)
+        for wrong in found.mistakes():
+            raise ResourceError(wrong)
+        return Adopted(found, (f"Until the next boot it is called {live}.",) if static not in (None, live) else ())
 
 
 def _static() -> str | None:

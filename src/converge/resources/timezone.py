@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import Change, NotYet, PathChanged, Resource, ResourceError, State, Trigger, Uses
+from converge.resources.base import Adopted, Change, NotYet, PathChanged, Resource, ResourceError, State, Trigger, Uses
 
 LOCALTIME = "/etc/localtime"
 """A link to the zone's file: localtime(5)."""
@@ -26,6 +26,7 @@ class Timezone(Resource):
 
     kind: ClassVar[str] = "timezone"
     platforms = ("linux",)
+    adoption = "the only one"
 
     name: str
     """The zone's name in the IANA database, such as ``Europe/Berlin``, or ``UTC``."""
@@ -70,6 +71,16 @@ class Timezone(Resource):
             else:
                 file = File(TIMEZONE, content=f"{self.name}\n")
                 file.apply(file.check())
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        del name
+        linked = _linked()
+        if linked is None:
+            raise ResourceError(f"{LOCALTIME} does not exist, so the time here is UTC without being set")
+        if not os.path.lexists(f"{ZONES}/{linked}"):
+            raise ResourceError(f"{LOCALTIME} is no link to a time zone in {ZONES}, but {linked}")
+        return Adopted(Timezone(linked))
 
     def _require_zone(self, changes: State) -> None:
         path = f"{ZONES}/{self.name}"

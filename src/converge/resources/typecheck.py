@@ -103,10 +103,10 @@ def wrong_types(kind: type[Resource], args: Sequence[object], kwargs: Mapping[st
         elif name in given:
             yield f"{name} is given twice"
         elif not option.check(value):
-            yield _wrong(name, option, value, hidden)
+            yield _wrong(name, option, value, hidden or "password" in name)
     for name, value in given.items():
         if not options[name].check(value):
-            yield _wrong(name, options[name], value, hidden)
+            yield _wrong(name, options[name], value, hidden or "password" in name)
     for name in required:
         if name not in given and name not in kwargs:
             yield f"{name} is missing"

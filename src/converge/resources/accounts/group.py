@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.accounts.base import Account
 from converge.resources.accounts.names import name_mistakes, number_mistakes, reference_mistakes
-from converge.resources.base import Need, State, Uses
+from converge.resources.base import Adopted, Need, State, Uses
 
 if TYPE_CHECKING:
     from converge.resources.accounts.database import Database
@@ -21,6 +21,7 @@ class Group(Account):
     kind: ClassVar[str] = "group"
     platforms = ("linux",)
     one_database: ClassVar[bool] = True
+    adoption = "by name"
 
     _: KW_ONLY
     gid: int | None = None
@@ -56,3 +57,9 @@ class Group(Account):
         from converge.resources.accounts.changing import change_group
 
         change_group(self, state)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.accounts.adoption import adopt_group
+
+        return adopt_group(name)

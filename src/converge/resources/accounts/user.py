@@ -15,7 +15,7 @@ from converge.resources.accounts.names import (
     path_mistakes,
     reference_mistakes,
 )
-from converge.resources.base import Inside, Need, PathChanged, State, Trigger, Uses
+from converge.resources.base import Adopted, Inside, Need, PathChanged, State, Trigger, Uses
 
 if TYPE_CHECKING:
     from converge.resources.accounts.database import Database
@@ -35,6 +35,7 @@ class User(Account):
     kind: ClassVar[str] = "user"
     platforms = ("linux",)
     one_database: ClassVar[bool] = True
+    adoption = "by name"
     keeps_secret = frozenset({"password_hash"})
 
     _: KW_ONLY
@@ -152,6 +153,12 @@ class User(Account):
         from converge.resources.accounts.changing import change_user
 
         change_user(self, state)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.accounts.adoption import adopt_user
+
+        return adopt_user(name)
 
 
 def days(text: str) -> int | None:

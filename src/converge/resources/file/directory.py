@@ -8,7 +8,7 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
-from converge.resources.base import IN_SYNC, Change, PathChanged, ResourceError, State, Trigger
+from converge.resources.base import IN_SYNC, Adopted, Change, PathChanged, ResourceError, State, Trigger
 from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry
 from converge.resources.file.errors import shown
@@ -25,6 +25,8 @@ _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 @dataclass(frozen=True, slots=True)
 class Directory(Entry):
     """A directory."""
+
+    adoption = "by name"
 
     _: KW_ONLY
     mode: int | None = None
@@ -63,6 +65,12 @@ class Directory(Entry):
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(self.at, deep=self.recurse or self.purge),)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.file.adoption import adopt_directory
+
+        return adopt_directory(name)
 
     def compare(self, batch: Batch) -> State:
         folder = find_folder(self, batch)

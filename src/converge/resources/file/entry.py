@@ -37,6 +37,7 @@ class Entry(Resource):
     """A name in a directory."""
 
     kind: ClassVar[str] = "file"
+    platforms = ("linux", "darwin", "windows")
 
     path: PathLike
     """Where it is: absolute, without ``..``."""

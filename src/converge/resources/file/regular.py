@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from converge.resources.base import IN_SYNC, Need, PathChanged, State, Trigger, Uses, Verb
+from converge.resources.base import IN_SYNC, Adopted, Need, PathChanged, State, Trigger, Uses, Verb
 from converge.resources.file.batch import Batch
 from converge.resources.file.content import SMALL, encoded
 from converge.resources.file.edits import Append, Block, Edit, Line
@@ -31,6 +31,9 @@ class File(Entry):
     Its content comes from ``content``, ``source`` or ``template``, or is only edited with ``append``, ``line`` and
     ``block``. With none of these it must merely exist.
     """
+
+    adoption = "by name"
+    keeps_secret = frozenset({"content", "vars", "line", "block"})
 
     _: KW_ONLY
     content: str | bytes | None = field(default=None, repr=False)
@@ -127,6 +130,12 @@ class File(Entry):
         from converge.resources.file.comparison import unknown
 
         return unknown(self)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.file.adoption import adopt_file
+
+        return adopt_file(name)
 
     @classmethod
     def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
-from converge.resources.base import IN_SYNC, Change, State
+from converge.resources.base import IN_SYNC, Adopted, Change, State
 from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry, PathLike, as_text
 from converge.resources.file.errors import shown
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Symlink(Entry):
     """A symbolic link. It may lead to what does not exist."""
+
+    adoption = "by name"
 
     target: PathLike
     """Where it leads, taken as it is written."""
@@ -73,6 +75,12 @@ class Symlink(Entry):
         if status is not None and not is_link(status):
             self._refuse_others(status)
         self._replace(folder, status, batch)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.file.adoption import adopt_symlink
+
+        return adopt_symlink(name)
 
     @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from converge.resources.base import (
     IN_SYNC,
+    Adopted,
     Change,
     Inside,
     MountsChanged,
@@ -47,6 +48,7 @@ class Mount(Resource):
 
     kind: ClassVar[str] = "mount"
     platforms = ("linux",)
+    adoption = "by name"
 
     path: str
     """The mount point: absolute, and free of symbolic links."""
@@ -180,6 +182,12 @@ class Mount(Resource):
                 fstab.put(self._entry())
         if "fstab" in differs:
             _tell_systemd()
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.mount.adoption import adopt_mount
+
+        return adopt_mount(name)
 
     def _compare(self, table: Table, fstab: str) -> State:
         from converge.resources.mount.live import differences, require_place

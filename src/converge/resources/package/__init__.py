@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from converge.resources.base import Resource, State, Trigger, Verb
+from converge.resources.base import Adopted, Resource, State, Trigger, Verb
 
 if TYPE_CHECKING:
     from converge.resources.package.manager import Manager
@@ -25,6 +25,7 @@ class Package(Resource):
     platforms = ("linux",)
     at_once: ClassVar[bool] = True
     one_database: ClassVar[bool] = True
+    adoption = "by name"
 
     name: str
     """What the package manager calls it; with apt also ``NAME:ARCHITECTURE``."""
@@ -101,6 +102,12 @@ class Package(Resource):
         from converge.resources.package.transaction import carry_out
 
         return iter(carry_out(work[0][0]._manager(), work))
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.package.adoption import adopt_package
+
+        return adopt_package(name)
 
     def _manager(self) -> Manager:
         from converge.resources.package.known import this_manager

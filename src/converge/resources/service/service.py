@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from converge.resources.base import (
+    Adopted,
     Named,
     Need,
     PathChanged,
@@ -41,6 +42,7 @@ class Service(Resource):
     kind: ClassVar[str] = "service"
     platforms = ("linux",)
     at_once: ClassVar[bool] = True
+    adoption = "by name"
 
     name: str
     """The unit; without a type it is a ``.service``."""
@@ -128,6 +130,12 @@ class Service(Resource):
         from converge.resources.service.repair import repair
 
         repair(self, state)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.service.adoption import adopt_service
+
+        return adopt_service(name)
 
     def apply_refreshes(self, state: State) -> bool:
         return any(change.property == "state" for change in state)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
-from converge.resources.base import Inside, LinkChanged, Need, PathChanged, Resource, State, Trigger, Uses, Verb
+from converge.resources.base import Adopted, Inside, LinkChanged, Need, PathChanged, Resource, State, Trigger, Uses, Verb
 from converge.resources.sysctl import keys
 
 FILE = "/etc/sysctl.d/99-converge.conf"
@@ -22,6 +22,7 @@ class Sysctl(Resource):
 
     kind: ClassVar[str] = "sysctl"
     platforms = ("linux",)
+    adoption = "by name"
 
     key: str
     """Its name, such as ``net.ipv4.ip_forward``; a dot within a name is written as ``/``, as in ``eth0/1``."""
@@ -105,3 +106,9 @@ class Sysctl(Resource):
         from converge.resources.sysctl import live
 
         return live.apply(work, FILE)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.sysctl.adoption import adopt_sysctl
+
+        return adopt_sysctl(name)
