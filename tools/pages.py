@@ -120,7 +120,9 @@ class Sandbox:
         return "".join(said)
 
 
-_COMMAND = re.compile(r"(?:^|[\s=/])converge ((?:plan|serve|check|graph|init|secret|list|version|--)[^#|;&>()`]*)")
+_COMMAND = re.compile(
+    r"(?:^|[\s=/])converge ((?:plan|serve|check|graph|init|adopt|secret|list|version|--)[^#|;&>()`]*)"
+)
 
 
 def converge_commands(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -133,7 +135,7 @@ def converge_commands(text: str) -> Iterator[tuple[str, list[str]]]:
     ]
     # In a sentence, the bare name of a command means the command, and nobody would type it so.
     inline = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
-    lines += [line for line in inline if not re.fullmatch(r"converge (plan|serve|check|graph)", line)]
+    lines += [line for line in inline if not re.fullmatch(r"converge (plan|serve|check|graph|adopt)", line)]
     for line in lines:
         if found := _COMMAND.search(line):
             yield line, shlex.split(found[1])

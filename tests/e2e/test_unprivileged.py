@@ -177,3 +177,13 @@ def test_state_lives_in_the_folders_of_the_user(nobodys_place: Place) -> None:
     assert place.once(**xdg).code == 1
     assert (place.root / "xdg/converge/site.refreshes.json").exists()
     assert (place.managed / "converge/site.lock").exists()
+
+
+def test_what_only_root_can_read_is_said_when_it_is_adopted(nobodys_place: Place) -> None:
+    said = nobodys_place.run("adopt", "user", "root")
+    assert said.code == 0
+    assert 'r.user("root", uid=0, ' in said.out
+    assert "root: only root can read password, lock and expiry of root; they are left out" in said.err
+    shadow = nobodys_place.run("adopt", "file", "/etc/shadow")
+    assert shadow.code == 0
+    assert "content" not in shadow.out.partition("r.file(")[2]

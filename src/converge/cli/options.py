@@ -57,6 +57,18 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:  # Any: whatever argparse takes
         super().__init__(allow_abbrev=False, **options)
+        self.intermixed = False
+        """Options may stand between several names."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # Any: as argparse has it
+        """Of its own accord, argparse takes names in one row only."""
+        if not self.intermixed:
+            return super().parse_known_args(args, namespace)
+        self.intermixed = False  # its other method comes back to this one
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixed = True
 
     def error(self, message: str) -> NoReturn:
         """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""
@@ -81,6 +93,7 @@ def parse(argv: Sequence[str] | None) -> Arguments:
         _add_common(sub, top=False)
         command.add_to(sub)
         sub.set_defaults(run=command.run)
+        sub.intermixed = command is adopt
     arguments = parser.parse_args(argv, namespace=Arguments())
     if arguments.out not in OUTS:
         parser.error(f"CONVERGE_OUT={arguments.out!r}: choose one of {', '.join(OUTS)}")

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import Adopted, Change, HostnameChanged, PathChanged, Resource, ResourceError, State, Trigger
+from converge.resources.base import (
+    Adopted,
+    Change,
+    HostnameChanged,
+    PathChanged,
+    Resource,
+    State,
+    Trigger,
+)
 
 STATIC = "/etc/hostname"
 """The name that the machine has after it starts: hostname(5)."""
@@ -73,10 +81,8 @@ class Hostname(Resource):
     def adopt(cls, name: str) -> Adopted:
         del name
         static, live = _static(), socket.gethostname()
-        found = Hostname(static or live)
-        for wrong in found.mistakes():
-            raise ResourceError(wrong)
-        return Adopted(found, (f"Until the next boot it is called {live}.",) if static not in (None, live) else ())
+        remarks = (f"Until the next boot it is called {live}.",) if static not in (None, live) else ()
+        return Adopted(Hostname(static or live), remarks)
 
 
 def _static() -> str | None:

@@ -68,4 +68,4 @@ def _expires(shadow: ShadowEntry | None) -> str | None:
 def _remarks(shadow: ShadowEntry | None) -> tuple[str, ...]:
     if shadow is None or shadow.password.strip("!*") == "":
         return ()
-    return ("The password is not shown: add password_hash=r.secret(...) where it is to be kept, too.",)
+    return ("The password is left out; password_hash=r.secret(...) would guard it, too.",)

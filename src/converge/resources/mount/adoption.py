@@ -72,7 +72,8 @@ def _shown_elsewhere(live: Mounted, mounts: list[Mounted]) -> str:
     for other in mounts:
         inside = live.root == other.root or live.root.startswith(f"{other.root.rstrip('/')}/")
         if other.device == live.device and other.number != live.number and inside:
-            return os.path.normpath(f"{other.point}/{live.root.removeprefix(other.root)}")
+            parts = (other.point.strip("/"), live.root.removeprefix(other.root).strip("/"))
+            return "/" + "/".join(filter(None, parts))
     raise ResourceError(f"{live.point} shows a part of a file system that is to be seen nowhere else")
 
 

@@ -24,7 +24,7 @@ def adopt_sysctl(key: str) -> Adopted:
     value = " ".join(text.split())
     if lines.values(read_text(FILE) or "").get(name) == [value]:
         return Adopted(Sysctl(name, _number(value)))
-    remark = "It holds until the next boot; without persist=False, converge would keep it for after that, too."
+    remark = "It holds until the next boot. Without persist=False it is set again after that."
     return Adopted(Sysctl(name, _number(value), persist=False), (remark,))
 
 

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
-from converge.resources.base import Adopted, Inside, LinkChanged, Need, PathChanged, Resource, State, Trigger, Uses, Verb
+from converge.resources.base import (
+    Adopted,
+    Inside,
+    LinkChanged,
+    Need,
+    PathChanged,
+    Resource,
+    State,
+    Trigger,
+    Uses,
+    Verb,
+)
 from converge.resources.sysctl import keys
 
 FILE = "/etc/sysctl.d/99-converge.conf"

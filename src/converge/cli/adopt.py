@@ -1,0 +1,147 @@
+"""``converge adopt KIND [NAME …]``"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from converge import exit_codes
+
+if TYPE_CHECKING:
+    from converge.cli.options import Arguments
+    from converge.resources.base import Adopted, Resource
+
+NAME = "adopt"
+HELP = "print the declarations that describe what is on this machine now; changes nothing"
+_FUNCTION = "adopted"
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("kind", metavar="KIND", help="file, package, service, user, … as in r.KIND")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which; none for what a machine has one of")
+    parser.add_argument("--bare", action="store_true",
+                        help="only the declarations, to go into a blueprint's function")  # fmt: skip
+
+
+class _Found(NamedTuple):
+    """What was looked for, with what is to be said of it."""
+
+    name: str
+    adopted: Adopted | None
+    notes: Sequence[str]
+
+
+def run(arguments: Arguments) -> int:
+    """Do it; returns the exit code."""
+    method, kind = _kind(arguments.kind)
+    names = _names(method, kind, arguments.names)
+    found = [_adopt(kind, name) for name in names]
+    lines = _lines(found, {kind: method})
+    text = ""
+    if lines:
+        from converge.declaring import whole
+
+        text = "\n".join((*lines, "")) if arguments.bare else whole(lines, _FUNCTION, "as converge adopt found it")
+    if arguments.out == "json":
+        _print_json(found, text)
+    else:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        _tell(found)
+    return exit_codes.OK if all(each.adopted for each in found) else exit_codes.ERROR
+
+
+def _kind(name: str) -> tuple[str, type[Resource]]:
+    from converge.declaration import own_kinds
+    from converge.errors import ConvergeError, nearest
+    from converge.plugins import kind_named
+
+    own = own_kinds()
+    kind = own.get(name) or kind_named(name)
+    offered = sorted(each for each, its in own.items() if its.adoption)
+    if kind is None:
+        raise ConvergeError(f"there is no kind called {name!r}{nearest(name, own)}")
+    if not kind.adoption:
+        raise ConvergeError(f"r.{name} cannot be adopted; there is {', '.join(offered)}")
+    return name, kind
+
+
+def _names(method: str, kind: type[Resource], names: Sequence[str]) -> Sequence[str]:
+    from converge.errors import ConvergeError
+    from converge.platform import this_os
+
+    if this_os() not in kind.platforms:
+        raise ConvergeError(f"there is no r.{method} on {this_os()}, only on {' and '.join(kind.platforms)}")
+    if kind.adoption == "the only one":
+        if names:
+            raise ConvergeError(f"a machine has one {method}; leave out {' and '.join(names)}")
+        return [""]
+    if not names:
+        raise ConvergeError(f"which {method}? Give one name or more: converge adopt {method} NAME")
+    return list(dict.fromkeys(names))
+
+
+def _adopt(kind: type[Resource], name: str) -> _Found:
+    from converge.resources.base import ResourceError
+
+    try:
+        adopted = kind.adopt(name)
+        for wrong in (*adopted.resource.mistakes(), *(adopted.instead.mistakes() if adopted.instead else ())):
+            raise ResourceError(f"it cannot be declared: {wrong}")
+    except (ResourceError, OSError) as error:
+        return _Found(name, None, (_said(error),))
+    return _Found(name, adopted, (*adopted.unread, *_differences(adopted.resource)))
+
+
+def _differences(resource: Resource) -> Sequence[str]:
+    """Whatever a plan of it would show; nothing where it describes the machine as it is."""
+    from converge.resources.base import ResourceError
+
+    try:
+        state = resource.check()
+    except (ResourceError, OSError) as error:
+        return (f"a check of it says: {_said(error)}",)
+    return [f"a plan shows a difference in {each.property}: {each.from_} now, {each.to} declared" for each in state]
+
+
+def _said(error: Exception) -> str:
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
+
+
+def _lines(found: Sequence[_Found], methods: dict[type[Resource], str]) -> list[str]:
+    from converge.declaration import own_kinds
+    from converge.declaring import comment, declaration
+
+    methods = methods | {kind: method for method, kind in own_kinds().items()}
+    lines: list[str] = []
+    for adopted in (each.adopted for each in found if each.adopted):
+        for remark in adopted.remarks:
+            lines += comment(remark)
+        if adopted.instead is not None:
+            instead = declaration(adopted.instead, methods[type(adopted.instead)])
+            lines += [f"    # {line.removeprefix('    ')}" for line in instead]
+        lines += declaration(adopted.resource, methods[type(adopted.resource)])
+    return lines
+
+
+def _tell(found: Sequence[_Found]) -> None:
+    encoding = sys.stderr.encoding or "utf-8"
+    for each in found:
+        for note in each.notes:
+            text = f"converge: {each.name}: {note}" if each.name else f"converge: {note}"
+            plain = "".join(
+                c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+            )
+            print(plain.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+
+
+def _print_json(found: Sequence[_Found], text: str) -> None:
+    import json
+
+    ids = [each.adopted.resource.id for each in found if each.adopted]
+    notes = {each.name: list(each.notes) for each in found if each.adopted and each.notes}
+    errors = {each.name: each.notes[0] for each in found if not each.adopted}
+    print(json.dumps({"blueprint": text, "resources": ids, "notes": notes, "errors": errors}))
