@@ -294,15 +294,23 @@ class Resource:
     # --- what it does -------------------------------------------------------------------------------------
 
     def check(self) -> State:
-        """Compare with the live machine. Never changes anything.
+        """Compare with the live machine. Never changes anything. A kind has this or :meth:`check_many`.
 
         Raises ResourceError (or OSError, which the engine words) where that cannot be told.
         """
-        raise NotImplementedError
+        (found,) = self.check_many([self])
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def apply(self, state: State) -> None:
-        """Put right what ``state`` says, and only that. Raises ResourceError or OSError."""
-        raise NotImplementedError
+        """Put right what ``state`` says, and only that. A kind has this or :meth:`apply_many`.
+
+        Raises ResourceError or OSError.
+        """
+        (error,) = self.apply_many([(self, state)])
+        if error is not None:
+            raise error
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:

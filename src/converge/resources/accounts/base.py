@@ -62,12 +62,6 @@ class Account(Resource):
         """Put right what ``state`` says."""
         raise NotImplementedError
 
-    def check(self) -> State:
-        (result,) = self.check_many([self])
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     def apply(self, state: State) -> None:
         if unknown := [change for change in state if change.action == "unknown"]:
             raise ResourceError(f"{self.name}: {unknown[0].property} is {unknown[0].from_}")

@@ -133,18 +133,6 @@ class Entry(Resource):
         """What to report where we may not look."""
         return (Change("state", f"unknown (not readable by {me()})", self.state, "unknown"),)
 
-    def check(self) -> State:
-        for result in self.check_many([self]):
-            if isinstance(result, Exception):
-                raise result
-            return result
-        raise AssertionError("check_many gives a result for each resource")
-
-    def apply(self, state: State) -> None:
-        for error in self.apply_many([(self, state)]):
-            if error is not None:
-                raise error
-
     @classmethod
     def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
         with Batch() as batch:

@@ -68,16 +68,6 @@ class FirewallPolicy(Resource):
     def group_key(self, verb: Verb) -> str | None:
         return verb
 
-    def check(self) -> State:
-        result = next(self.check_many([self]))
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def apply(self, state: State) -> None:
-        if error := next(iter(self.apply_many([(self, state)]))):
-            raise error
-
     @classmethod
     def check_many(cls, resources: Sequence[FirewallPolicy]) -> Iterator[State | Exception]:
         from converge.resources.firewall import policies

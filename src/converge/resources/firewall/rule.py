@@ -85,13 +85,6 @@ class Firewall(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
-        return _only(self.check_many([self]))
-
-    def apply(self, state: State) -> None:
-        if error := next(iter(self.apply_many([(self, state)]))):
-            raise error
-
     @classmethod
     def check_many(cls, resources: Sequence[Firewall]) -> Iterator[State | Exception]:
         from converge.resources.firewall import rules
@@ -103,13 +96,6 @@ class Firewall(Resource):
         from converge.resources.firewall import rules
 
         return rules.apply(work)
-
-
-def _only(results: Iterator[State | Exception]) -> State:
-    result = next(results)
-    if isinstance(result, Exception):
-        raise result
-    return result
 
 
 _last: tuple[Collection[str], tuple[str, ...]] = ((), ())

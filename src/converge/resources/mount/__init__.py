@@ -143,13 +143,6 @@ class Mount(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
-        for result in self.check_many([self]):
-            if isinstance(result, Exception):
-                raise result
-            return result
-        raise AssertionError("check_many gives a result for each resource")
-
     @classmethod
     def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
         from converge.resources.mount.fstab import FSTAB

@@ -80,22 +80,11 @@ class Package(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
-        (found,) = self.check_many([self])
-        if isinstance(found, Exception):
-            raise found
-        return found
-
     @classmethod
     def check_many(cls, resources: Sequence[Package]) -> Iterator[State | Exception]:
         from converge.resources.package.inspection import inspect
 
         return iter(inspect(resources[0]._manager(), resources))
-
-    def apply(self, state: State) -> None:
-        (error,) = self.apply_many([(self, state)])
-        if error is not None:
-            raise error
 
     @classmethod
     def apply_many(cls, work: Sequence[tuple[Package, State]]) -> Iterator[Exception | None]:

@@ -119,13 +119,6 @@ class Service(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
-        for result in self.check_many([self]):
-            if isinstance(result, Exception):
-                raise result
-            return result
-        raise AssertionError("check_many gives a result for each resource")
-
     def apply(self, state: State) -> None:
         from converge.resources.service.repair import repair
 

@@ -96,16 +96,6 @@ class Sysctl(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
-        result = next(self.check_many([self]))
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def apply(self, state: State) -> None:
-        if error := next(iter(self.apply_many([(self, state)]))):
-            raise error
-
     @classmethod
     def check_many(cls, resources: Sequence[Sysctl]) -> Iterator[State | Exception]:
         from converge.resources.sysctl import live
