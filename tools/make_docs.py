@@ -75,6 +75,10 @@ def made(what: str, old: str, sandbox: Sandbox) -> str:
         return exit_code_table()
     if verb == "kinds":
         return kind_list()
+    if verb == "cis":
+        from cis_table import tables
+
+        return tables()
     if verb == "session":
         new = f"```console\n{sandbox.session(old)}```\n"
         return old if timeless(old) == timeless(new) else new

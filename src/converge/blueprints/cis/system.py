@@ -1,0 +1,119 @@
+"""Section 1: file systems, boot loader, processes, banners."""
+
+from __future__ import annotations
+
+from converge.blueprints import parts
+from converge.blueprints.cis.catalogue import Declaration, Machine, gone, installed, limited, rule, setting
+from converge.conditions import file_exists, package_installed
+from converge.resources.file import Line
+
+
+def module(name: str) -> Declaration:
+    """A module that the kernel must not load. One that is loaded already goes with the next boot."""
+
+    def declare(machine: Machine, numbers: str) -> None:
+        text = f"# CIS {numbers}\ninstall {name} /bin/false\nblacklist {name}\n"
+        machine.r.file(f"/etc/modprobe.d/converge-{name}.conf", content=text, mode=0o644, parents=True)
+
+    return declare
+
+
+_SHARED = "/dev/shm"  # noqa: S108 - the file system itself is meant
+
+
+def _shared_memory(machine: Machine, _: str) -> None:
+    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec")
+
+
+def _core_dumps(machine: Machine, numbers: str) -> None:
+    r = machine.r
+    text = f"# CIS {numbers}\n* hard core 0\n"
+    r.file("/etc/security/limits.d/60-converge-cis.conf", content=text, mode=0o644, parents=True)
+    r.file(
+        "/etc/systemd/coredump.conf.d/60-converge-cis.conf",
+        content=f"# CIS {numbers}\n[Coredump]\nStorage=none\nProcessSizeMax=0\n",
+        mode=0o644,
+        parents=True,
+        condition=package_installed("systemd-coredump"),
+    )
+
+
+def _no_crash_reports(machine: Machine, _: str) -> None:
+    there = file_exists("/etc/default/apport")
+    machine.r.file("/etc/default/apport", line=Line("enabled=0", match=r"^\s*enabled\s*="), condition=there)
+    if parts.has_units(machine.r):
+        machine.r.service("apport", state="stopped")
+
+
+def banner(path: str) -> Declaration:
+    """A file that is shown at a login."""
+
+    def declare(machine: Machine, _: str) -> None:
+        text = machine.given.banner
+        machine.r.file(path, content=text + "\n" * (not text.endswith("\n")), owner="root", group="root", mode=0o644)
+
+    return declare
+
+
+_OLD = "Code for a file system that nobody here uses can only be misused, by a crafted disk or image."
+
+RULES = (
+    rule("filesystems", "1.1.1.1", "cramfs is not available", _OLD, module("cramfs")),
+    rule("filesystems", "1.1.1.2", "freevxfs is not available", _OLD, module("freevxfs")),
+    rule("filesystems", "1.1.1.3", "hfs is not available", _OLD, module("hfs")),
+    rule("filesystems", "1.1.1.4", "hfsplus is not available", _OLD, module("hfsplus")),
+    rule("filesystems", "1.1.1.5", "jffs2 is not available", _OLD, module("jffs2")),
+    rule(
+        "filesystems", "1.1.1.9", "usb-storage is not available",
+        "A disk in somebody's pocket is a way in for programs and a way out for data.", module("usb-storage"),
+        ubuntu="1.1.1.8",
+    ),
+    rule(
+        "filesystems", "1.1.2.2.1 1.1.2.2.2 1.1.2.2.3 1.1.2.2.4",
+        f"{_SHARED} is a file system of its own, without devices, set-user-id and programs",
+        "All can write to it, so nothing in it should be able to do more than hold data.", _shared_memory,
+    ),
+    rule(
+        "boot", "1.3.1.1", "AppArmor and its tools are installed",
+        "A program that is taken over can only do what its profile allows.", installed("apparmor", "apparmor-utils"),
+    ),
+    rule(
+        "boot", "1.4.2", "Only root reads the boot loader's configuration",
+        "It may hold a password, and tells how the machine can be started otherwise.",
+        limited("/boot/grub/grub.cfg", 0o600),
+    ),
+    rule(
+        "processes", "1.5.1", "Addresses in memory are random",
+        "An attack has to know where things lie.", setting("kernel.randomize_va_space", 2),
+    ),
+    rule(
+        "processes", "1.5.2", "Processes only look into their own children",
+        "One program that is taken over does not read the keys out of all others of the same user.",
+        setting("kernel.yama.ptrace_scope", 1, optional=True),
+    ),
+    rule(
+        "processes", "1.5.3", "No core dumps",
+        "A dump is the memory of a program on disk, with whatever secrets were in it.",
+        setting("fs.suid_dumpable", 0), _core_dumps,
+    ),
+    rule(
+        "processes", "", "prelink is not installed",
+        "It undoes random addresses, and changes programs on disk.", gone("prelink"), ubuntu="1.5.4",
+    ),
+    rule(
+        "processes", "", "Crashes are not reported by themselves",
+        "Reports take memory of programs out of the machine.", _no_crash_reports, ubuntu="1.5.5",
+    ),
+    rule(
+        "banners", "1.6.1 1.6.4", "/etc/motd says who may be here, and only root changes it",
+        "A rule has to be told before it can be held against anybody; which system this is need not be.",
+        banner("/etc/motd"),
+    ),
+    rule(
+        "banners", "1.6.2 1.6.5", "/etc/issue does so at the console", "The same, before a login.", banner("/etc/issue")
+    ),
+    rule(
+        "banners", "1.6.3 1.6.6", "/etc/issue.net does so for logins from elsewhere", "The same, over the network.",
+        banner("/etc/issue.net"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,286 @@
+"""The blueprints that come with converge, for pretended machines; what they are made of, on real files."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from converge.blueprints import administrators, parts
+from converge.blueprints.cis import chosen, rules
+from converge.blueprints.cis import declare as declare_cis
+from converge.blueprints.cis.catalogue import SECTIONS, Options, Rule
+from converge.declaration import BlueprintFunction, Run, registry
+from converge.loading import load
+from converge.platform import DISTROS, pretended_platform
+from converge.resources.base import Every, PathChanged
+from converge.resources.exec import Exec
+from converge.testing import declare
+
+HEAD = "from converge import Run, blueprint\n"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDErvSQHOWNvFz8nHQp5Ra3lGSyQmW8Ohm7WzTh5YGMq"
+
+
+@pytest.fixture(autouse=True)
+def names() -> Iterator[None]:
+    """Other tests' blueprints may be called like ours."""
+    before = registry.snapshot()
+    yield
+    registry.restore(before)
+
+
+@pytest.mark.parametrize("distro", sorted(DISTROS))
+@pytest.mark.parametrize("name", ["baseline", "linux", "linux_server"])
+def test_it_can_be_declared_on_every_linux(name: str, distro: str) -> None:
+    site = declare(name, distro=distro)
+    assert site.mistakes == ()
+    assert len(site.resources) > 10
+    assert not site.warnings
+    assert site.has("service:systemd-timesyncd") == (name != "baseline" and site.platform.init_system == "systemd")
+
+
+@pytest.mark.parametrize("distro", ["debian", "ubuntu"])
+def test_cis_is_for_debian_and_ubuntu(distro: str) -> None:
+    site = declare("cis", distro=distro)
+    assert site.mistakes == ()
+    assert site.has("file:/etc/ssh/sshd_config.d/05-converge-cis.conf")
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "distro", "why"),
+    [
+        ("cis", "linux", "fedora", "cis is made for Debian and Ubuntu, and this is fedora"),
+        ("cis", "darwin", "", "cis is made for Debian and Ubuntu, and this is darwin"),
+        ("linux_server", "darwin", "", "linux_server is made for Linux, and this is darwin"),
+        ("baseline", "windows", "", "baseline is made for Linux, and this is windows"),
+    ],
+)
+def test_elsewhere_it_says_what_it_is_for(name: str, platform: str, distro: str, why: str) -> None:
+    (mistake,) = declare(name, platform=platform, distro=distro).mistakes  # type: ignore[arg-type]  # one of them
+    assert why in str(mistake)
+
+
+@pytest.mark.parametrize("distro", ["debian", "ubuntu"])
+def test_cis_and_linux_server_go_together(distro: str) -> None:
+    def both(r: Run) -> None:
+        r.include("linux_server", ports=["443", "53/udp"])
+        r.include("cis", ports=["443", "53/udp"])
+
+    site = declare(both, distro=distro)
+    assert site.mistakes == ()
+    assert site.comes_before("firewall:port 53/udp", "firewall_policy:inbound"), "nothing is shut out for a moment"
+
+
+def test_the_numbers_are_those_of_the_edition() -> None:
+    modules = {"debian": "# CIS 1.1.1.9\n", "ubuntu": "# CIS 1.1.1.8\n"}
+    for distro, line in modules.items():
+        file = declare("cis", distro=distro)["file:/etc/modprobe.d/converge-usb-storage.conf"]
+        assert file.content.startswith(line)
+
+
+@pytest.mark.parametrize("edition", ["debian", "ubuntu"])
+def test_every_recommendation_is_there_once_and_in_its_section(edition: str) -> None:
+    numbers = [number for rule in rules() for number in getattr(rule, edition)]
+    assert len(numbers) == len(set(numbers))
+    assert len(numbers) > 100
+    assert all(re.fullmatch(r"[1-7](\.\d+){2,4}", number) for number in numbers)
+    assert {rule.section for rule in rules()} == set(SECTIONS)
+    for rule in rules():
+        for number in getattr(rule, edition):
+            assert number.split(".")[0] in _CHAPTERS[rule.section], (rule.section, number)
+        assert rule.title
+        assert rule.why
+
+
+_CHAPTERS = dict.fromkeys(("filesystems", "boot", "processes", "banners"), "1")
+_CHAPTERS |= dict.fromkeys(("services", "clients", "time", "cron"), "2")
+_CHAPTERS |= dict.fromkeys(("ssh", "sudo", "passwords", "sessions"), "5")
+_CHAPTERS |= {"network": "3", "firewall": "4", "logging": "6", "permissions": "7"}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_can_be_had_alone_and_left_out(section: str) -> None:
+    everything = set(declare("cis", distro="debian").ids)
+    alone = set(declare("cis", distro="debian", sections=[section]).ids)
+    without = set(declare("cis", distro="debian", skip=[section]).ids)
+    assert alone
+    assert alone | without == everything
+    assert not {rule.section for rule in chosen([section], [])} - {section}
+
+
+def only(rule: Rule) -> BlueprintFunction:
+    def alone(r: Run) -> None:
+        declare_cis(r, [rule], Options(banner="-"))
+
+    return alone
+
+
+def test_each_recommendation_stands_alone_and_can_be_left_out() -> None:
+    for rule in rules():
+        assert declare(only(rule), distro="debian").mistakes == (), rule.title
+        without = declare("cis", distro="debian", skip=rule.ubuntu[-1:])
+        assert without.mistakes == (), rule.title
+
+
+def test_numbers_can_be_left_out_also_by_their_beginning() -> None:
+    site = declare("cis", distro="debian", skip=["2.1", "5.1.16", "7.1.1"])
+    assert not site.has("package:nginx")
+    assert site.has("package:telnet"), "2.2.4 does not begin with 2.1"
+    assert "MaxAuthTries" not in site["file:/etc/ssh/sshd_config.d/05-converge-cis.conf"].content
+    assert "MaxSessions" in site["file:/etc/ssh/sshd_config.d/05-converge-cis.conf"].content
+    assert not site.has("file:/etc/passwd")
+    assert site.has("exec:permissions of /etc/security/opasswd"), "7.1.10 does not begin with 7.1.1"
+
+
+def test_what_is_called_like_nothing_is_a_mistake() -> None:
+    (mistake,) = declare("cis", distro="debian", skip=["firewal"]).mistakes
+    assert "nothing in cis is called 'firewal' (did you mean firewall?)" in str(mistake)
+    (mistake,) = declare("cis", distro="debian", sections=["shh"]).mistakes
+    assert "did you mean ssh" in str(mistake)
+
+
+def test_parameters_are_guards() -> None:
+    site = declare("cis", distro="debian", keep=["nginx"], forwarding=True)
+    assert not site.has("package:nginx")
+    assert site.has("package:apache2")
+    assert not site.has("sysctl:net.ipv4.ip_forward")
+    assert not site.has("sysctl:net.ipv6.conf.all.accept_ra"), "an address may come from a router"
+    assert declare("cis", distro="debian", static_ipv6=True).has("sysctl:net.ipv6.conf.all.accept_ra")
+    assert str(site["file:/etc/ssh/sshd_config.d/06-converge-cis-root.conf"].condition).endswith(
+        "an administrator other than root has an SSH key)"
+    )
+    passwords = "file:/etc/ssh/sshd_config.d/11-converge-keys.conf"
+    assert not declare("linux_server", distro="debian", passwords=True).has(passwords)
+    assert declare("linux_server", distro="debian", administrators=["ada"]).has(passwords)
+
+
+def test_a_blueprint_that_includes_one_can_be_loaded_again(tmp_path: Path) -> None:
+    path = tmp_path / "site.py"
+    path.write_text(HEAD + '@blueprint("site")\ndef site(r: Run) -> None:\n    r.include("linux")\n')
+    first, second = load(str(path)), load(str(path))
+    assert [each.id for each in first.graph.resources] == [each.id for each in second.graph.resources]
+
+
+def test_an_owners_blueprint_may_be_called_like_one_of_ours(tmp_path: Path) -> None:
+    text = HEAD + '@blueprint("baseline")\ndef baseline(r: Run) -> None:\n    r.include("linux")\n'
+    (tmp_path / "site.py").write_text(text)
+    assert any(each.id == "file:/etc/passwd" for each in load(str(tmp_path / "site.py")).graph.resources)
+
+
+# --- permissions that are taken away and never given -------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(allowed=st.integers(0, 0o7777), before=st.integers(0, 0o7777))
+def test_what_goes_beyond_is_taken_away_and_nothing_is_given(
+    tmp_path_factory: pytest.TempPathFactory, allowed: int, before: int
+) -> None:
+    path = tmp_path_factory.mktemp("mode") / "file"
+    path.touch()
+    path.chmod(before)
+    before = stat.S_IMODE(path.stat().st_mode)  # without root not every bit can be set
+    less = parts._less(allowed)
+    if less:
+        subprocess.run(["chmod", less, path], check=True)
+    assert stat.S_IMODE(path.stat().st_mode) == before & allowed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to root")
+def test_an_optional_file_is_limited_and_never_made(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    run = Run(platform=pretended_platform("linux"))
+    parts.limited(run, str(path), 0o640, "root")
+    (resource,) = run._declared.values()
+    assert isinstance(resource, Exec)
+    assert resource.check() == ()
+    assert not path.exists()
+    for before, owner, after in ((0o666, 0, 0o640), (0o400, 0, 0o400), (0o400, 65534, 0o400)):
+        path.touch()
+        path.chmod(before)
+        os.chown(path, owner, owner)
+        if state := resource.check():
+            resource.apply(state)
+        status = path.stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (after, 0, 0)
+        assert resource.check() == ()
+        path.unlink()
+
+
+# --- the guard ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "lets_in"),
+    [
+        (KEY, True),
+        (f"{KEY} ada@laptop", True),
+        (f'from="10.0.0.0/8",no-pty {KEY} ada', True),
+        (f"# {KEY}", False),
+        (f"  # {KEY}", False),
+        (f'no-pty,command="echo log in as ubuntu" {KEY}', False),
+        (f'command="/usr/bin/backup" {KEY}', False),
+        ("ssh-ed25519 AAAA", False),
+        ("", False),
+        ("hello", False),
+    ],
+)
+def test_a_key_counts_that_lets_somebody_do_what_they_like(line: str, lets_in: bool) -> None:
+    assert bool(list(administrators.keys_in(f"\n{line}\n"))) == lets_in
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """root, ada who may use sudo, bob who may not, and eve who may and cannot log in; each with a home here."""
+    shells = {"root": "/bin/bash", "ada": "/bin/bash", "bob": "/bin/bash", "eve": "/usr/sbin/nologin"}
+    for name in shells:
+        (tmp_path / name / ".ssh").mkdir(parents=True)
+    found = {name: SimpleNamespace(pw_dir=str(tmp_path / name), pw_shell=shell) for name, shell in shells.items()}
+    monkeypatch.setattr(pwd, "getpwnam", found.__getitem__)
+    monkeypatch.setattr(grp, "getgrnam", {"sudo": SimpleNamespace(gr_mem=["ada", "eve"])}.__getitem__)
+    sudo = tmp_path / "sudo"
+    sudo.touch(0o755)
+    monkeypatch.setattr(administrators, "SUDO", str(sudo))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("who", "names", "any_administrator", "other_than_root"),
+    [
+        ("nobody", (), False, False),
+        ("root", (), True, False),
+        ("ada", (), True, True),
+        ("bob", (), False, False),
+        ("eve", (), False, False),
+        ("bob", ("bob",), True, True),
+        ("ada", ("bob",), False, False),
+        ("ada", ("gone", "ada"), True, True),
+    ],
+)
+def test_who_counts_as_an_administrator(
+    people: Path, who: str, names: tuple[str, ...], any_administrator: bool, other_than_root: bool
+) -> None:
+    if who != "nobody":
+        (people / who / ".ssh" / "authorized_keys").write_text(f"{KEY}\n")
+    key = administrators.an_administrator_has_a_key
+    assert key(names).met() == any_administrator
+    assert key(names, root=False).met() == other_than_root
+    (people / "sudo").unlink()
+    assert key(names).met() == any_administrator
+    assert not key(names, root=False).met(), "without sudo nobody else becomes root"
+
+
+def test_the_guard_hears_of_keys_and_of_people(people: Path) -> None:
+    triggers = administrators.an_administrator_has_a_key().triggers()
+    watched = {trigger.path for trigger in triggers if isinstance(trigger, PathChanged)}
+    assert Every(30.0) in triggers, "for keys of those who come later"
+    assert {"/etc/passwd", "/etc/group", f"{people}/ada/.ssh/authorized_keys"} <= watched

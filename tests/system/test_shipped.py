@@ -1,0 +1,274 @@
+"""The blueprints that come with converge, on a booted machine: converged once, they find nothing more to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.system.repository import Repository
+
+UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+KERNELS = (
+    "kernel/kptr_restrict",
+    "fs/protected_symlinks",
+    "fs/protected_fifos",
+    "fs/protected_regular",
+    "fs/suid_dumpable",
+)
+OWN_KERNEL = """
+for each in "$@"; do
+  mkdir -p "/run/own/$(dirname "$each")"
+  cat "/proc/sys/$each" >"/run/own/$each"
+  mount --bind "/run/own/$each" "/proc/sys/$each"
+done
+"""
+"""Settings of the host's kernel are not a container's to change: it gets copies of them."""
+NETWORK = """
+set -e
+ip netns add client
+ip link add outside type veth peer name inside netns client
+ip addr add 10.9.0.1/24 dev outside
+ip link set outside up
+ip -n client addr add 10.9.0.2/24 dev inside
+ip -n client link set inside up
+mkdir -p -m 700 /root/.ssh
+ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+"""
+AS_NOBODY = """
+import encodings.ascii, os, sys
+from converge.cli import main
+# The folders of our Python may be closed to others: all is imported first.
+for user in (0, 65534):
+    os.setresuid(user, user, user)
+    code = main(["--out", "serial", "plan", sys.argv[1]])
+sys.exit(code)
+"""
+BOTH = """
+from converge import Run, blueprint
+
+@blueprint("both")
+def both(r: Run) -> None:
+    r.include("linux_server", ports=["8080"])
+    r.include("cis", ports=["8080"])
+"""
+ADA = "useradd -m -s /bin/bash ada; cp -r /root/.ssh /home/ada/; chown -R ada: /home/ada; usermod -aG sudo ada"
+AT = "/etc/converge/both.py"
+TAMPERINGS = {
+    "sshd's settings": (
+        "echo 'Nonsense yes' >/etc/ssh/sshd_config.d/05-converge-cis.conf",
+        "sshd -T | grep -qx 'permitemptypasswords no' && sshd -T | grep -qx 'maxauthtries 4'",
+    ),
+    "mode of /etc/shadow": ("chmod 644 /etc/shadow", "test $(stat -c %a /etc/shadow) = 640"),
+    "mode of a host key": (
+        "chmod 644 /etc/ssh/ssh_host_rsa_key",
+        "test $(stat -c %a /etc/ssh/ssh_host_rsa_key) = 600",
+    ),
+    "a setting of the network": (
+        "sysctl -qw net.ipv4.conf.all.accept_redirects=1",
+        "grep -q 0 /proc/sys/net/ipv4/conf/all/accept_redirects",
+    ),
+    "the firewall": ("nft flush ruleset", "nft list chain inet converge input | grep -q 'policy drop'"),
+    "a package that must not be there": ("apt-get -qq install telnet", "! test -e /usr/share/telnet"),
+    "a setting of login.defs": (
+        "sed -i 's/^PASS_MAX_DAYS.*/PASS_MAX_DAYS 99999/' /etc/login.defs",
+        "grep -q '^PASS_MAX_DAYS[[:space:]]365$' /etc/login.defs",
+    ),
+    "options of /dev/shm": ("mount -o remount,exec /dev/shm", "findmnt -no OPTIONS /dev/shm | grep -q noexec"),
+}
+"""What somebody else does, and what holds once it is undone."""
+
+
+def until(what: Callable[[], Any], said: str, deadline: float = 30.0) -> float:
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < deadline, f"not in time: {said}"
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def told(machine: Any, *arguments: str) -> tuple[int, dict[str, str]]:
+    """The exit code, and what became of each resource; none of them may have failed."""
+    done = machine.converge("--out", "json", *arguments, "--detailed-exit-codes", check=False)
+    assert done.stdout, done.stderr
+    resources = json.loads(done.stdout)["resources"]
+    wrong = [each for each in resources if each["status"] == "failed"]
+    assert not wrong, json.dumps(wrong, indent=1)
+    return done.returncode, {each["id"]: each["status"] for each in resources}
+
+
+def converges(machine: Any, name: str, *more: str) -> dict[str, str]:
+    """Once, and then nothing changes any more. Returns what became of each resource the second time."""
+    code, planned = told(machine, "plan", name, *more)
+    assert code == 5, planned
+    code, done = told(machine, "serve", name, "--timeout", "1s", *more)
+    assert code == 2, done
+    code, again = told(machine, "serve", name, "--timeout", "1s", *more)
+    assert (code, set(again.values()) - {"skipped"}) == (0, {"ok"}), {k: v for k, v in again.items() if v != "ok"}
+    code, planned = told(machine, "plan", name, *more)
+    assert (code, set(planned.values()) - {"skipped"}) == (0, {"ok"}), planned
+    counts = {status: list(done.values()).count(status) for status in sorted(set(done.values()))}
+    print(f"{name}: {counts}, and then nothing")
+    return again
+
+
+def holds(machine: Any, condition: str) -> bool:
+    return bool(machine.run("sh", "-c", condition, check=False).returncode == 0)
+
+
+def journal(machine: Any) -> str:
+    text: str = machine.run("journalctl", "-u", "guard", "--no-pager", "-o", "cat", check=False).stdout
+    return text
+
+
+def settled(machine: Any) -> None:
+    """Whatever one tampering has set off is over, so that the next one's time is its own."""
+    before = ""
+    while (now := journal(machine)) != before:
+        before = now
+        time.sleep(0.6)  # a window of coalescing, and a little
+
+
+def logs_in(machine: Any, user: str = "root") -> bool:
+    """By key, from another network namespace."""
+    options = (
+        "-oStrictHostKeyChecking=no",
+        "-oUserKnownHostsFile=/dev/null",
+        "-oBatchMode=yes",
+        "-oConnectTimeout=5",
+        "-q",
+    )
+    command = ("ip", "netns", "exec", "client", "ssh", *options, f"{user}@10.9.0.1", "echo", "in")
+    done: subprocess.CompletedProcess[str] = machine.run(*command, check=False)
+    return done.stdout == "in\n"
+
+
+def effective(machine: Any, option: str) -> str:
+    """What sshd goes by."""
+    lines = machine.run("sshd", "-T").stdout.splitlines()
+    return str(next(line.partition(" ")[2] for line in lines if line.partition(" ")[0] == option))
+
+
+@pytest.fixture
+def server(machine: Any, tmp_path: Path) -> Any:
+    """A machine on a network, with a mirror of the packages that the blueprints ask for."""
+    repository = Repository(machine, tmp_path)
+    for name in (
+        "unattended-upgrades",
+        "apparmor",
+        "apparmor-utils",
+        "libpam-pwquality",
+        "telnet",
+        "rsync",
+        "systemd-coredump",
+    ):
+        repository.add(name)
+    repository.add("at", **{"/etc/at.deny": "www-data\n"})
+    reload = "#!/bin/sh\nsystemctl daemon-reload\n"
+    for name in ("systemd-timesyncd", "chrony"):
+        scripts = {"postinst": reload, "postrm": reload, "prerm": f"#!/bin/sh\nsystemctl disable --now {name}\n"}
+        repository.add(name, "99", **{f"/usr/lib/systemd/system/{name}.service": UNIT}, **scripts)
+    yes = "#!/bin/sh\nexit 0\n"
+    executable = "#!/bin/sh\nchmod 755 /usr/bin/sudo /usr/sbin/visudo\n"
+    repository.add("sudo", postinst=executable, **{
+        "/usr/bin/sudo": yes, "/usr/sbin/visudo": yes,
+        "/etc/sudoers": "root ALL=(ALL:ALL) ALL\n", "/etc/sudoers.d/README": "",
+    })  # fmt: skip
+    repository.publish()
+    machine.run("apt-get", "-qq", "install", "telnet", "rsync")
+    machine.run("sh", "-c", OWN_KERNEL, "sh", *KERNELS)
+    machine.run("sh", "-c", NETWORK)
+    return machine
+
+
+def test_each_converges_and_stays_so(server: Any) -> None:
+    machine = server
+    # Before anything of it is there, anybody can see what would be done.
+    for name in ("linux_server", "cis"):
+        said = machine.run(str(machine.python), "-c", AS_NOBODY, name).stdout
+        assert "FAILED" not in said
+        assert said.count(" pending") == 2
+    for name in ("baseline", "linux"):
+        converges(machine, name)
+
+    # Nobody has a key: passwords stay. Then root has one, and they go.
+    server_told = converges(machine, "linux_server")
+    assert server_told["file:/etc/ssh/sshd_config.d/11-converge-keys.conf"] == "skipped"
+    assert effective(machine, "passwordauthentication") == "yes"
+    machine.run("sh", "-c", "cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
+    code, now = told(machine, "serve", "linux_server", "--timeout", "1s")
+    assert (code, now["file:/etc/ssh/sshd_config.d/11-converge-keys.conf"]) == (2, "changed")
+    assert effective(machine, "passwordauthentication") == "no"
+    assert effective(machine, "permitrootlogin") == "without-password"
+    assert logs_in(machine)
+
+    # Only from networks that are named, and from these again.
+    told(machine, "serve", "linux_server", "--timeout", "1s", "--set", "ssh_from=10.8.0.0/16")
+    assert not logs_in(machine)
+    told(machine, "serve", "linux_server", "--timeout", "1s", "--set", "ssh_from=10.8.0.0/16,10.9.0.0/24")
+    assert logs_in(machine)
+
+    machine.run("sh", "-c", "nft flush ruleset; rm -rf /etc/ssh/sshd_config.d/*; systemctl restart ssh")
+    cis_told = converges(machine, "cis")
+    assert cis_told["file:/etc/ssh/sshd_config.d/06-converge-cis-root.conf"] == "skipped", "only root has a key"
+    assert not holds(machine, "test -e /usr/share/telnet || test -e /usr/share/rsync")
+    assert effective(machine, "maxauthtries") == "4"
+    assert logs_in(machine)
+
+    # What there was nothing to do about before.
+    machine.run("apt-get", "-qq", "install", "rsync", "at", "systemd-coredump")
+    machine.write("/boot/grub/grub.cfg", "menuentry\n")
+    machine.write("/etc/default/apport", "enabled=1\n")
+    more = ("time_service=chrony", "time_servers=ntp.example.com", "static_ipv6=true", "cron_users=root,ada")
+    converges(machine, "cis", *(word for each in more for word in ("--set", each)))
+    for right in (
+        "test $(stat -c %a /boot/grub/grub.cfg) = 600",
+        "grep -qx enabled=0 /etc/default/apport",
+        "grep -qx Storage=none /etc/systemd/coredump.conf.d/60-converge-cis.conf",
+        "grep -qx ada /etc/at.allow && ! test -e /etc/at.deny",
+        "systemctl is-active chrony && ! test -e /usr/lib/systemd/system/systemd-timesyncd.service",
+        "grep -q 0 /proc/sys/net/ipv6/conf/default/accept_ra",
+        "! test -e /usr/share/rsync",
+    ):
+        assert holds(machine, right), right
+    assert logs_in(machine)
+
+    machine.run("apt-get", "-qq", "install", "rsync")
+    code, chosen = told(machine, "plan", "cis", "--set", "keep=rsync", "--set", "skip=ssh,7.1,time,cron")
+    assert code == 0, "what is kept and what is skipped is not declared"
+    assert not {"package:rsync", "file:/etc/shadow", "file:/etc/ssh/sshd_config"} & chosen.keys()
+
+
+def test_together_and_guarded(server: Any) -> None:
+    machine = server
+    machine.run("sh", "-c", "cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
+    machine.write(AT, BOTH)
+    converges(machine, AT)
+    assert logs_in(machine)
+
+    machine.run("systemd-run", "--unit=guard", str(machine.python), "-m", "converge", "--out", "serial", "serve", AT)
+    until(lambda: "WATCHING" in journal(machine), "WATCHING")
+    for what, (command, right) in TAMPERINGS.items():
+        machine.run("sh", "-c", command)
+        took = until(lambda right=right: holds(machine, right), f"{what}\n{journal(machine)}")
+        print(f"{what}: right again {took * 1000:.0f} ms after the other had ended")
+        settled(machine)
+
+    # Somebody else than root can log in, and become root: now root need not.
+    machine.run("sh", "-c", ADA)
+    until(lambda: effective(machine, "permitrootlogin") == "no", f"root's login\n{journal(machine)}")
+    until(lambda: not logs_in(machine), "sshd has read it")
+    assert logs_in(machine, "ada")
+    machine.run("systemctl", "stop", "guard")
+    code, again = told(machine, "plan", AT)
+    assert code == 0, {id: status for id, status in again.items() if status not in ("ok", "skipped")}
+
+    # Nothing of ours runs after the next boot, but the firewall is there.
+    machine.power_off()
+    machine.boot()
+    assert holds(machine, TAMPERINGS["the firewall"][1])
+    assert holds(machine, "nft list chain inet converge input | grep -q 'dport 8080 accept'")
