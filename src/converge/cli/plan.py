@@ -35,7 +35,8 @@ def run(arguments: Arguments) -> int:
     with gc_paused():
         loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))
         shown = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
-        observer = Redacted(shown, arguments.redactor)
+        # All secrets that there will be are known by now.
+        observer = Redacted(shown, arguments.redactor) if arguments.redactor else shown
         ledger = read_ledger(loaded.name)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
         try:

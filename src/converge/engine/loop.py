@@ -251,7 +251,9 @@ class Loop:
                     self._latest[event.id] = event.status
                     if event.status == "changed":
                         self._changed.add(event.id)
-                self._emit(event)
+            for teller in self._tellers:
+                for event in events:
+                    teller.see(event)
             self._flush()
         except OSError as error:
             self._fail(error)

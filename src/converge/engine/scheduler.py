@@ -200,7 +200,7 @@ class Scheduler:
     def _task_for(self, node: Node, now: float) -> Task | None:
         if not node.dirty or node.doing or node.hung or self.stopped:
             return None
-        if node.due <= now and pace.can_wait(node, self.settings, now, len(self.teller.untold())):
+        if node.outside and node.due <= now and pace.can_wait(node, self.settings, now, len(self.teller.untold())):
             node.due = now + self.settings.coalesce
         if node.due > now:
             heapq.heappush(self._timers, (node.due, next(self._sequence), node))
