@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from converge.conditions import Condition
-from converge.engine.events import Outcome
+from converge.engine.events import Notice, Outcome
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
@@ -402,6 +402,24 @@ def test_what_stays_busy_too_long_is_a_failure() -> None:
         bench.now += 1
     assert outcomes == [("package", "failed")]
     assert bench.now == 111.0
+
+
+def test_what_it_waits_for_is_said_once_and_only_where_that_takes_long() -> None:
+    bench = Bench(Pretended("package"))
+    said = []
+    for _ in range(2):
+        for seconds in range(8):
+            for task in bench.take():
+                bench.failed(task, Busy("apt runs", again=1.0, at_most=100.0))
+            for event in bench.scheduler.teller.take():
+                assert isinstance(event, Notice)
+                said.append((seconds, event.id, event.text))
+            bench.now += 1
+        bench.settle()
+        bench.scheduler.teller.take()
+        bench.now += 100
+        bench.scheduler.mark("pretended:package", bench.now)
+    assert said == [(3, "pretended:package", "waits: apt runs")] * 2
 
 
 def test_plan_says_what_cannot_be_judged_now() -> None:

@@ -79,6 +79,8 @@ class Node:
 
     busy_since: float | None = None
     """Since when its judgement has been put off, again and again."""
+    busy_told: float | None = None
+    """The beginning of such a time of which somebody was told."""
     contested = False
     """Somebody changed it between an apply and the look after it; the next time that is a failure."""
     attempts = 0

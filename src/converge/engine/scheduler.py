@@ -30,6 +30,10 @@ from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Resource, Res
 _WORK = ("apply", "refresh")
 
 
+_LONG = 3.0
+"""Seconds of waiting for somebody else that are worth a word; most are over sooner."""
+
+
 class Task(NamedTuple):
     """Something to be done now for one resource, off the loop."""
 
@@ -371,6 +375,9 @@ class Scheduler:
         if now - node.busy_since >= error.at_most:
             node.busy_since = None
             return False
+        if now - node.busy_since >= _LONG and node.busy_told != node.busy_since:
+            node.busy_told = node.busy_since
+            self.teller.tell_waiting(node, in_words(error))
         node.since = node.since if node.dirty else now
         node.dirty, node.due = True, now + error.again
         self._consider(node)

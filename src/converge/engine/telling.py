@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from converge.engine.events import Event, Outcome, Status
+from converge.engine.events import Event, Notice, Outcome, Status
 from converge.engine.node import Node
 from converge.resources.base import IN_SYNC, State
 
@@ -28,6 +28,10 @@ class Teller:
         """What was told since the last time."""
         events, self._events = self._events, []
         return events
+
+    def tell_waiting(self, node: Node, why: str) -> None:
+        """Say what a resource waits for, which is no outcome."""
+        self._events.append(Notice("info", f"waits: {why}", node.resource.id))
 
     def tell(
         self,
