@@ -19,7 +19,10 @@ from converge.sources.watches import ENTRIES, GONE, IGNORED, ISDIR, OVERFLOW, Wa
 _BUFFER: Final = 1 << 16  # some 2,000 events, a few milliseconds: nobody else waits longer than that for the loop
 _QUIET: Final = 60.0  # a storm of changes overflows many times; once a minute is enough to know
 _REST: Final = 0.02
-"""Seconds without a look at the queue after one that followed closely on another: a burst costs least in few pieces."""
+"""Seconds without a look at the queue in a burst, which costs least when it is read in few pieces."""
+_BURST: Final = 200
+_WITHIN: Final = 0.05
+"""So many events in so many seconds are a burst; one file that flaps is none, and must not delay news of others."""
 _ROUNDS: Final = 40  # the kernel follows no more links than that
 
 
@@ -68,7 +71,8 @@ class PathSource:
         except OSError as error:
             report("warning", f"mounts are not watched: cannot read {mountinfo}: {error.strerror}")
         self._watches.arm(self._watches.root)
-        self._read_at = -math.inf
+        self._counting_since = -math.inf
+        self._counted = 0
         self._resting: asyncio.TimerHandle | None = None
         self._listen()
 
@@ -124,11 +128,6 @@ class PathSource:
         self._loop.add_reader(self._watches.fileno(), self._read)
 
     def _read(self) -> None:
-        now = self._loop.time()
-        if now < self._read_at + 2 * _REST:
-            self._loop.remove_reader(self._watches.fileno())
-            self._resting = self._loop.call_later(_REST, self._listen)
-        self._read_at = now
         try:
             events = self._watches.read(_BUFFER)
         except BlockingIOError:
@@ -136,6 +135,7 @@ class PathSource:
         except OSError as error:
             self._fail(error)
             return
+        self._rest_in_a_burst(len(events))
         moved: dict[Node, None] = {}
         touched: dict[Node, None] = {}
         stirred: dict[Node, None] = {}
@@ -162,6 +162,15 @@ class PathSource:
                 self._report("warning", "the kernel's queue of file changes overflowed; everything is checked again")
         keys = dict.fromkeys(key for node in stirred for key in node.deep_keys())
         self._news(moved, touched, keys)
+
+    def _rest_in_a_burst(self, count: int) -> None:
+        now = self._loop.time()
+        if now > self._counting_since + _WITHIN:
+            self._counting_since, self._counted = now, 0
+        self._counted += count
+        if self._counted >= _BURST:
+            self._loop.remove_reader(self._watches.fileno())
+            self._resting = self._loop.call_later(_REST, self._listen)
 
     def _news(
         self,

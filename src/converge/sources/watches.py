@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from inotify_simple import INotify, flags, parse_events  # type: ignore[import-untyped]  # it has no type hints
@@ -54,9 +54,9 @@ class Watches:
         """The inotify descriptor."""
         return int(self._inotify.fileno())
 
-    def read(self, size: int) -> Iterable[tuple[int, int, int, str]]:
+    def read(self, size: int) -> Sequence[tuple[int, int, int, str]]:
         """Events that have come, with watch, mask, cookie and name. Raises BlockingIOError where there are none."""
-        events: Iterable[tuple[int, int, int, str]] = parse_events(os.read(self.fileno(), size))
+        events: Sequence[tuple[int, int, int, str]] = parse_events(os.read(self.fileno(), size))
         return events
 
     def close(self) -> None:
