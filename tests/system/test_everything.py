@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.system.guarding import holds, journal, settled, until
 from tests.system.repository import Repository
 
 SITE = r"""
@@ -78,14 +77,6 @@ TAMPERINGS = {
 """What another tool does, and what holds once it is undone."""
 
 
-def until(what: Callable[[], Any], said: str, deadline: float = 30.0) -> float:
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() - began < deadline, f"not in time: {said}"
-        time.sleep(0.005)
-    return time.monotonic() - began
-
-
 def told(machine: Any, *arguments: str) -> tuple[int, dict[str, str]]:
     """The exit code, and what became of each resource."""
     done = machine.converge("--out", "json", *arguments, "--detailed-exit-codes", AT, check=False)
@@ -127,37 +118,20 @@ def test_a_whole_machine(whole: Any) -> None:
         assert (code, set(again.values())) == (0, {"ok", "skipped"}), again
 
     machine.run("systemd-run", "--unit=guard", str(machine.python), "-m", "converge", "--out", "serial", "serve", AT)
-    until(lambda: "WATCHING" in _journal(machine), "WATCHING")
-    for what, (command, holds) in TAMPERINGS.items():
+    until(lambda: "WATCHING" in journal(machine), "WATCHING")
+    for what, (command, right) in TAMPERINGS.items():
         machine.run("sh", "-c", command)
-        took = until(lambda holds=holds: _holds(machine, holds), f"{what}\n{_journal(machine)}")
+        took = until(lambda right=right: holds(machine, right), f"{what}\n{journal(machine)}")
         print(f"{what}: right again {took * 1000:.0f} ms after the other tool had ended")
-        _settled(machine)
+        settled(machine)
 
     machine.run("touch", "/srv/go")
-    until(lambda: _holds(machine, "test -s /etc/late"), "what waited for its condition")
+    until(lambda: holds(machine, "test -s /etc/late"), "what waited for its condition")
 
     for command, _ in TAMPERINGS.values():
         machine.run("sh", "-c", f"{command} || true")
-    for what, (_, holds) in TAMPERINGS.items():
-        until(lambda holds=holds: _holds(machine, holds), f"{what}, after everything at once\n{_journal(machine)}", 90)
+    for what, (_, right) in TAMPERINGS.items():
+        until(lambda right=right: holds(machine, right), f"{what}, after everything at once\n{journal(machine)}", 90)
     machine.run("systemctl", "stop", "guard")
     code, again = told(machine, *once)
     assert (code, set(again.values())) == (0, {"ok"}), again
-
-
-def _holds(machine: Any, condition: str) -> bool:
-    return bool(machine.run("sh", "-c", condition, check=False).returncode == 0)
-
-
-def _journal(machine: Any) -> str:
-    text: str = machine.run("journalctl", "-u", "guard", "--no-pager", "-o", "cat", check=False).stdout
-    return text
-
-
-def _settled(machine: Any) -> None:
-    """Whatever one tampering has set off is over, so that the next one's time is its own."""
-    before = ""
-    while (now := _journal(machine)) != before:
-        before = now
-        time.sleep(0.6)  # a window of coalescing, and a little

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.system.guarding import holds, journal, settled, until
 from tests.system.repository import Repository
 
 UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
@@ -83,14 +82,6 @@ TAMPERINGS = {
 """What somebody else does, and what holds once it is undone."""
 
 
-def until(what: Callable[[], Any], said: str, deadline: float = 30.0) -> float:
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() - began < deadline, f"not in time: {said}"
-        time.sleep(0.005)
-    return time.monotonic() - began
-
-
 def told(machine: Any, *arguments: str) -> tuple[int, dict[str, str]]:
     """The exit code, and what became of each resource; none of them may have failed."""
     done = machine.converge("--out", "json", *arguments, "--detailed-exit-codes", check=False)
@@ -114,23 +105,6 @@ def converges(machine: Any, name: str, *more: str) -> dict[str, str]:
     counts = {status: list(done.values()).count(status) for status in sorted(set(done.values()))}
     print(f"{name}: {counts}, and then nothing")
     return again
-
-
-def holds(machine: Any, condition: str) -> bool:
-    return bool(machine.run("sh", "-c", condition, check=False).returncode == 0)
-
-
-def journal(machine: Any) -> str:
-    text: str = machine.run("journalctl", "-u", "guard", "--no-pager", "-o", "cat", check=False).stdout
-    return text
-
-
-def settled(machine: Any) -> None:
-    """Whatever one tampering has set off is over, so that the next one's time is its own."""
-    before = ""
-    while (now := journal(machine)) != before:
-        before = now
-        time.sleep(0.6)  # a window of coalescing, and a little
 
 
 def logs_in(machine: Any, user: str = "root") -> bool:

@@ -58,7 +58,7 @@ class Entry(Resource):
         put = object.__setattr__
         path = self.path
         if type(path) is not str or "//" in path or "/." in path or path[-1:] == "/":
-            path = _tidy(as_text(path))
+            path = tidy_path(as_text(path))
             put(self, "path", path)
         put(self, "at", path)
         put(self, "id", "file:" + path)
@@ -203,7 +203,8 @@ def as_text(path: object) -> str:
     return repr(path)
 
 
-def _tidy(path: str) -> str:
+def tidy_path(path: str) -> str:
+    """The same path without ``.``, empty names and a slash at its end."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     return ("/" if path.startswith("/") else "") + "/".join(parts)
 

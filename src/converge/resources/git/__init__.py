@@ -23,7 +23,7 @@ from converge.resources.base import (
     Trigger,
     Uses,
 )
-from converge.resources.file.entry import path_mistakes
+from converge.resources.file.entry import path_mistakes, tidy_path
 
 if TYPE_CHECKING:
     from typing import Self
@@ -62,8 +62,7 @@ class Git(Resource):
     """Discard local changes of files that belong to the repository. Unset: they are an error."""
 
     def __post_init__(self) -> None:
-        parts = [part for part in self.dest.split("/") if part not in ("", ".")]
-        object.__setattr__(self, "dest", ("/" if self.dest.startswith("/") else "") + "/".join(parts))
+        object.__setattr__(self, "dest", tidy_path(self.dest))
         Resource.__post_init__(self)  # super() does not work in a dataclass with slots
 
     # --- what it is ---------------------------------------------------------------------------------------

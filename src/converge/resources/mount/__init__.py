@@ -21,7 +21,7 @@ from converge.resources.base import (
     Uses,
     Verb,
 )
-from converge.resources.file.entry import path_mistakes
+from converge.resources.file.entry import path_mistakes, tidy_path
 
 if TYPE_CHECKING:
     from typing import Self
@@ -70,8 +70,7 @@ class Mount(Resource):
     """The sixth field of fstab: the turn in which it is checked at boot; 0 is never."""
 
     def __post_init__(self) -> None:
-        parts = [part for part in self.path.split("/") if part not in ("", ".")]
-        object.__setattr__(self, "path", ("/" if self.path.startswith("/") else "") + "/".join(parts))
+        object.__setattr__(self, "path", tidy_path(self.path))
         Resource.__post_init__(self)  # super() does not work in a dataclass with slots
 
     # --- what it is ---------------------------------------------------------------------------------------
