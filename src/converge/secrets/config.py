@@ -1,4 +1,4 @@
-"""Configuration with secrets in it: tables of values from Python, or from TOML files, which age may have encrypted."""
+"""Configuration with secrets in it: tables of values from Python, or from files, which age or SOPS may have encrypted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from converge.secrets import SecretError
 from converge.secrets.keys import Keys
+from converge.secrets.sops import ENDINGS, decrypt_sops
 
 _AGE = ".age"
 
@@ -42,6 +43,11 @@ def _names(table: Mapping[str, object], before: str) -> Iterator[str]:
             yield f"{before}{key}"
 
 
+def is_encrypted(path: str) -> bool:
+    """Whether the file as a whole takes a key, as its name says."""
+    return path.endswith((_AGE, *ENDINGS))
+
+
 def read_layer(path: str, keys: Keys) -> Layer:
     """Read a file. Raises SecretError, without anything of its content."""
     try:
@@ -51,6 +57,11 @@ def read_layer(path: str, keys: Keys) -> Layer:
         raise SecretError(f"the config {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if path.endswith(_AGE):
         data = _decrypt_age(data, path, keys)
+    elif path.endswith(ENDINGS):
+        decrypted = decrypt_sops(path, keys)
+        if not isinstance(decrypted, bytes):
+            return Layer(os.path.basename(path), decrypted)
+        data = decrypted
     try:
         return Layer(os.path.basename(path), tomllib.loads(data.decode()))
     except tomllib.TOMLDecodeError as error:

@@ -65,6 +65,14 @@ class Keys:
         self.files.add(os.path.abspath(path))
         return key_from_file(path)
 
+    def has_age_identity(self) -> bool:
+        """Whether an age identity is given, whatever is in it."""
+        if os.environ.get("CONVERGE_AGE_IDENTITY_FILE") or _credential("converge-age-identity"):
+            return True
+        path = str(config_dir() / _AGE_IDENTITY)
+        self.files.add(path)
+        return os.path.lexists(path)
+
     def age_identities(self) -> list[str]:
         """The lines of the age identity file. Raises SecretError where there is none, or it must not be used."""
         if path := os.environ.get("CONVERGE_AGE_IDENTITY_FILE"):

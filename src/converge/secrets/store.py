@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from converge.errors import nearest
 from converge.secrets import SecretError
 from converge.secrets.cipher import is_sealed, parse, unseal
-from converge.secrets.config import Layer, read_layer
+from converge.secrets.config import Layer, is_encrypted, read_layer
 from converge.secrets.forms import SHORTEST
 from converge.secrets.keys import Keys
 from converge.secrets.redaction import Redactor
@@ -47,7 +47,7 @@ class Store:
 
     def _read(self, path: str) -> Iterator[Layer]:
         self._files.add(path)
-        if self._pretend and (path.endswith(".age") or not os.path.exists(path)):
+        if self._pretend and (is_encrypted(path) or not os.path.exists(path)):
             self._unseen = True
         else:
             yield read_layer(path, self._keys)
