@@ -1,4 +1,4 @@
-"""A resource whose news comes from where the machine says, as the keys of a user do, in a home that may move."""
+"""Resources and conditions whose news comes from where the machine says, as the keys of users do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from converge.conditions import Condition
 from converge.engine.loop import Loop
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
@@ -37,6 +38,39 @@ class Follower(Resource):
 
     def moves(self) -> bool:
         return True
+
+    def check(self) -> State:
+        self.checks.append(time.monotonic())
+        return IN_SYNC
+
+
+@dataclass(frozen=True, slots=True)
+class Holds(Condition):
+    """Holds once the file exists that is named in another file. Notes what it is asked, and of which file."""
+
+    pointer: str
+    asked: list[tuple[str, str]]
+
+    def met(self) -> bool:
+        named = Path(self.pointer).read_text()
+        self.asked.append(("met", named))
+        return Path(named).exists()
+
+    def triggers(self) -> Sequence[Trigger]:
+        named = Path(self.pointer).read_text()
+        self.asked.append(("triggers", named))
+        return [PathChanged(self.pointer), PathChanged(named)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gated(Resource):
+    """Notes when it is checked."""
+
+    kind: ClassVar[str] = "gated"
+    checks: list[float]
+
+    def identity(self) -> str:
+        return "it"
 
     def check(self) -> State:
         self.checks.append(time.monotonic())
@@ -74,3 +108,32 @@ def test_news_from_where_it_moved_to_is_heard(tmp_path: Path) -> None:
     loop.run()
     player.join(DEADLINE)
     assert heard
+
+
+def test_a_condition_whose_news_comes_from_elsewhere_after_a_look_is_heard(tmp_path: Path) -> None:
+    pointer, second = tmp_path / "pointer", str(tmp_path / "far" / "second")
+    pointer.write_text(f"{tmp_path}/first")
+    asked: list[tuple[str, str]] = []
+    checks: list[float] = []
+    graph = build_graph([Gated(checks, condition=Holds(str(pointer), asked))])
+    loop = Loop("test", graph, Settings(coalesce=0.01), [])
+
+    def play() -> None:
+        try:
+            until(lambda: bool(asked) and asked[0][0] == "triggers" and len(asked) > 1)
+            (tmp_path / "new").write_text(second)
+            (tmp_path / "new").rename(pointer)
+            until(lambda: ("triggers", second) in asked)
+            # Once it is asked again after it was watched for anew, nothing but its own news is to come.
+            until(lambda: ("met", second) in asked[asked.index(("triggers", second)) :])
+            (tmp_path / "far").mkdir()
+            (tmp_path / "far" / "second").touch()
+            until(lambda: bool(checks))
+        finally:
+            loop._loop.call_soon_threadsafe(loop.stop)
+
+    player = threading.Thread(target=play)
+    player.start()
+    loop.run()
+    player.join(DEADLINE)
+    assert checks

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from converge.conditions.base import Condition
-from converge.resources.base import Every, PathChanged, Trigger
+from converge.resources.base import PathChanged, Trigger
 
 GROUPS = ("sudo", "wheel", "admin")
 """Whose members may become root, by the custom of Debian, Red Hat and older Ubuntus."""
 SUDO = "/usr/bin/sudo"
 _MOST = 1 << 20
 """Bytes of a file of keys that are looked at."""
-_LATECOMERS = 30.0
-"""Seconds. Triggers are fixed when the blueprint is loaded: keys of people who come later send no news."""
 _NO_LOGIN = ("nologin", "false", "sync", "halt", "shutdown")
 _KEY = re.compile(r"(?:^|[\s,\"])(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-\S+|sk-\S+)\s+AAAA[0-9A-Za-z+/=]{20,}")
 _FORCED = re.compile(r"(?:^|,)command=", re.IGNORECASE)
@@ -38,8 +36,7 @@ class AdministratorHasKey(Condition):
 
     def triggers(self) -> Sequence[Trigger]:
         paths = ["/etc/passwd", "/etc/group", *(_keys_of(name) for name in self._who())]
-        known = [PathChanged(path) for path in (paths if self.root else [*paths, SUDO])]
-        return [*known, Every(_LATECOMERS)]
+        return [PathChanged(path) for path in (paths if self.root else [*paths, SUDO])]
 
     def _who(self) -> list[str]:
         import grp

@@ -22,7 +22,7 @@ class Condition:
         raise NotImplementedError
 
     def triggers(self) -> Sequence[Trigger]:
-        """What would tell that the answer may be another."""
+        """What would tell that the answer may be another. Asked for again after each answer, until it holds."""
         raise NotImplementedError
 
     def __and__(self, other: Condition) -> Condition:

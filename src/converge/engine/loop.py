@@ -218,8 +218,7 @@ class Loop:
                 scheduler.refreshed(node, task.causes, now=now, took=took)
             else:
                 scheduler.gated(node, met, now=now)
-                if met and self._sources is not None:
-                    self._sources.watch(_CONDITION + node.resource.id, ())
+                self._watch_gate(node, met)
         self._turn_soon()
 
     def _timed_out(self, task: Task, limit: float) -> None:
@@ -306,6 +305,15 @@ class Loop:
         resource = node.resource
         if self._sources is not None and not node.retired and self._sources.watch(resource.id, resource.triggers()):
             self._mark(resource.id)
+
+    def _watch_gate(self, node: Node, met: bool) -> None:
+        """Until a condition holds, news of it may come from elsewhere after each look, as from a user who is new."""
+        condition = node.resource.condition
+        if self._sources is None or condition is None or node.retired:
+            return
+        key = _CONDITION + node.resource.id
+        if self._sources.watch(key, () if met else condition.triggers()) and not met:
+            self._mark(key)
 
     # --- beginning and end --------------------------------------------------------------------------------
 
