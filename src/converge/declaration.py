@@ -40,6 +40,9 @@ R = TypeVar("R", bound=Resource)
 BlueprintFunction: TypeAlias = "Callable[Concatenate[Run, ...], None]"
 F = TypeVar("F", bound="Callable[Concatenate[Run, ...], None]")
 
+_SHIPPED = os.path.join(os.path.dirname(__file__), "blueprints", "")
+"""The folder of the blueprints that come with converge."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Blueprint:
@@ -58,9 +61,12 @@ class Registry:
         self._blueprints: dict[str, Blueprint] = {}
 
     def add(self, added: Blueprint) -> None:
-        """Raises ValueError where another function has the name; the same place may come again (a reload)."""
+        """Raises ValueError where another function has the name; the same place may come again (a reload).
+
+        One that comes with converge gives its name up to an owner's.
+        """
         there = self._blueprints.get(added.name)
-        if there is not None and there.file != added.file:
+        if there is not None and there.file != added.file and not there.file.startswith(_SHIPPED):
             raise ValueError(f"the blueprint {added.name!r} of {added.file} is declared in {there.file} already")
         self._blueprints[added.name] = added
 

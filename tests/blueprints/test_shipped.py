@@ -21,7 +21,7 @@ from converge.blueprints.cis import chosen, rules
 from converge.blueprints.cis import declare as declare_cis
 from converge.blueprints.cis.catalogue import SECTIONS, Options, Rule
 from converge.declaration import BlueprintFunction, Run, registry
-from converge.loading import load
+from converge.loading import Given, load
 from converge.platform import DISTROS, pretended_platform
 from converge.resources.base import PathChanged
 from converge.resources.exec import Exec
@@ -175,6 +175,17 @@ def test_an_owners_blueprint_may_be_called_like_one_of_ours(tmp_path: Path) -> N
     text = HEAD + '@blueprint("baseline")\ndef baseline(r: Run) -> None:\n    r.include("linux")\n'
     (tmp_path / "site.py").write_text(text)
     assert any(each.id == "file:/etc/passwd" for each in load(str(tmp_path / "site.py")).graph.resources)
+
+
+def test_an_owners_blueprint_may_be_called_like_one_of_ours_that_was_loaded(tmp_path: Path) -> None:
+    ours = load("baseline", given=Given(platform=pretended_platform())).graph.resources
+    own = tmp_path / "site.py"
+    own.write_text(
+        HEAD + '@blueprint("baseline")\ndef baseline(r: Run) -> None:\n    r.file("/srv/own", content="x")\n'
+    )
+    assert [each.id for each in load(str(own)).graph.resources] == ["file:/srv/own"]
+    again = load("baseline", given=Given(platform=pretended_platform())).graph.resources
+    assert [each.id for each in again] == [each.id for each in ours]
 
 
 # --- permissions that are taken away and never given -------------------------------------------------------------
