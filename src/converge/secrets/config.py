@@ -1,4 +1,4 @@
-"""Configuration with secrets in it: tables of values from Python, or from files, which age or SOPS may have encrypted."""
+"""Configuration with secrets: tables of values from Python, or from files, which age or SOPS may have encrypted."""
 
 from __future__ import annotations
 
