@@ -1,7 +1,8 @@
 """Secrets through the real program: what it shows, stores and hands to others has none of their values."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
