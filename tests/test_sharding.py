@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from converge import sharding
 from converge.declaration import Run
+from converge.process import Result
 from converge.sharding import in_shard_with_serial, shard_bucket
 
 
@@ -137,3 +138,20 @@ def test_the_methods_of_run_answer_as_the_functions_do(monkeypatch: pytest.Monke
     assert not run.in_shard(bucket, of="new-agent", revision=2)
     assert run.in_shard_with_serial(bucket + 1, "ABC1234XYZ", of="new-agent", revision=2)
     assert not run._mistakes
+
+
+IOREG = """+-o J314sAP  <class IOPlatformExpertDevice, id 0x100000227, registered, matched, active, busy 0>
+    {
+      "manufacturer" = <"Apple Inc.">
+      "IOPlatformUUID" = "6FA6D1F3-2A1C-5B7E-9C0D-0123456789AB"
+      "IOPlatformSerialNumber" = "C02XXXXXXXXX"
+    }
+"""
+
+
+def test_the_serial_of_a_mac_is_its_hardware_uuid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "this_os", lambda: "darwin")
+    monkeypatch.setattr("converge.process.run", lambda argv, timeout: Result(0, IOREG))
+    assert sharding.hardware_serial() == "6FA6D1F3-2A1C-5B7E-9C0D-0123456789AB"
+    monkeypatch.setattr("converge.process.run", lambda argv, timeout: Result(1, "ioreg: error"))
+    assert sharding.hardware_serial() == ""

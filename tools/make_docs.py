@@ -182,6 +182,7 @@ _WORDS = {
     "Block": "`Block`",
     "Condition": "condition",
     "Mapping[str, object]": "dict",
+    "object": "any value",
     "Mapping[str, str]": "dict of text",
 }
 

@@ -1,8 +1,9 @@
 """The pages of the documentation as data: their code blocks, and a sandbox in which what they show can be tried.
 
 A block's first line may say more than its language. ``python file=site.py`` puts its text into the sandbox under that
-name. ``python load-only`` is loaded and put in order, but not planned, because it names users or programs that only the
-reader's machine has. ``python not-a-blueprint`` is neither. ``python file=test_x.py pytest`` is run by pytest.
+name. ``python load-only`` is loaded and put in order, but not planned, because it names users or programs that only
+the reader's machine has; with ``platform=darwin``, as for such a machine. ``python not-a-blueprint`` is neither.
+``python file=test_x.py pytest`` is run by pytest.
 """
 
 from __future__ import annotations

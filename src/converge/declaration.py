@@ -24,7 +24,9 @@ from converge.resources.git import Git
 from converge.resources.hostname import Hostname
 from converge.resources.mount import Mount
 from converge.resources.package import Package
+from converge.resources.plist import Plist
 from converge.resources.reboot import Reboot
+from converge.resources.registry import Registry as RegistryValue
 from converge.resources.service import Service
 from converge.resources.sysctl import Sysctl
 from converge.resources.timezone import Timezone
@@ -153,6 +155,8 @@ class Run:
     cron = Declares(Cron)
     mount = Declares(Mount)
     reboot = Declares(Reboot)
+    plist = Declares(Plist)
+    registry = Declares(RegistryValue)
 
     def __init__(
         self,

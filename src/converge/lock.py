@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from converge.errors import AlreadyRunning
+from converge.openflags import open_flags
 from converge.paths import ensure_dir, runtime_dir
+
+_FLAGS = open_flags("O_CLOEXEC", "O_NOFOLLOW", "O_NOINHERIT")
+_FAR = 1 << 30
+"""Where Windows locks a byte: it keeps others from reading what is locked, and they are to read who holds it."""
 
 
 @contextmanager
 def hold(name: str, wanted: str) -> Iterator[None]:
     """Hold this blueprint's lock. Raises AlreadyRunning, with who holds it. The kernel frees it, however we end."""
     path = os.path.join(ensure_dir(runtime_dir()), f"{name}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError as error:
-            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another process"
+            holder = _read(descriptor).decode(errors="replace").strip() or "another process"
             raise AlreadyRunning(
                 f"the blueprint {name} is served already, by {holder} (lock: {path}); stop that one first"
             ) from error
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}: converge serve {wanted}".encode(errors="replace"), 0)
+        _write(descriptor, f"process {os.getpid()}: converge serve {wanted}".encode(errors="replace"))
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Raises BlockingIOError where somebody else has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:  # EACCES of Windows; Wine gives no number
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _read(descriptor: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 4096)
+
+
+def _write(descriptor: int, text: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, text)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from pathlib import Path
 
+from converge.platform import may_do_all
 from converge.resources.base import ResourceError
 
 
@@ -14,7 +16,9 @@ def state_dir() -> Path:
     """History, backups, refreshes that are due. ``CONVERGE_STATE_DIR`` overrides it."""
     if given := os.environ.get("CONVERGE_STATE_DIR"):
         return Path(given)
-    if os.geteuid() == 0:
+    if sys.platform == "win32":
+        return _windows_dir()
+    if may_do_all():
         return Path("/var/lib/converge")
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "converge"
@@ -24,7 +28,9 @@ def runtime_dir() -> Path:
     """Locks and sockets, gone after a reboot where the system has a place for that."""
     if given := os.environ.get("CONVERGE_RUNTIME_DIR"):
         return Path(given)
-    if os.geteuid() == 0:
+    if sys.platform == "win32":
+        return _windows_dir() / "run"
+    if may_do_all():
         return Path("/run/converge")
     base = os.environ.get("XDG_RUNTIME_DIR")
     return Path(base) / "converge" if base else state_dir() / "run"
@@ -36,6 +42,11 @@ def ensure_dir(path: Path) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
+    if sys.platform == "win32":
+        # What others may do there is not in the mode: the folder has the access list of the one that it is in.
+        if not path.is_dir():
+            raise ResourceError(f"{path} is not a directory, so converge cannot keep its state there")
+        return path
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise ResourceError(f"{path} is not a directory, so converge cannot keep its state there")
@@ -44,3 +55,11 @@ def ensure_dir(path: Path) -> Path:
     if status.st_mode & 0o022:
         raise ResourceError(f"{path} can be written by others; make it mode 0700 (chmod 700 {path})")
     return path
+
+
+def _windows_dir() -> Path:
+    r"""``%PROGRAMDATA%\converge`` for an administrator, ``%LOCALAPPDATA%\converge`` for others."""
+    if may_do_all():
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "converge"
+    local = os.environ.get("LOCALAPPDATA")
+    return (Path(local) if local else Path.home() / "AppData" / "Local") / "converge"

@@ -88,6 +88,15 @@ def this_os() -> Os:
     return "windows" if sys.platform == "win32" else "linux"
 
 
+def may_do_all() -> bool:
+    """Whether we are root, or on Windows an administrator who was asked and said yes."""
+    if sys.platform == "win32":
+        import ctypes
+
+        return bool(ctypes.windll.shell32.IsUserAnAdmin())
+    return os.geteuid() == 0
+
+
 def _distro() -> str:
     """ID of os-release(5), such as debian."""
     for path in ("/etc/os-release", "/usr/lib/os-release"):

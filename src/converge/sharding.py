@@ -8,6 +8,9 @@ that come first.
 from __future__ import annotations
 
 import hashlib
+import re
+
+from converge.platform import this_os
 
 _PLACEHOLDERS = frozenset(
     {
@@ -67,7 +70,12 @@ def mistake(percent: object, of: object, revision: object) -> str | None:
 
 
 def hardware_serial() -> str:
-    """This machine's serial, or "" where it has none or it is not readable (Linux lets only root read it)."""
+    """This machine's serial, or "" where it has none or it is not readable (Linux lets only root read it).
+
+    On macOS it is the hardware UUID.
+    """
+    if this_os() == "darwin":
+        return _hardware_uuid()
     for path in _DMI_SERIALS:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
@@ -77,3 +85,19 @@ def hardware_serial() -> str:
         if serial.casefold() not in _PLACEHOLDERS:
             return serial
     return ""
+
+
+def _hardware_uuid() -> str:
+    from converge import process
+    from converge.resources.base import ResourceError
+
+    try:
+        return uuid_in(process.run(["/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"], timeout=10).output)
+    except (ResourceError, PermissionError):
+        return ""
+
+
+def uuid_in(listing: str) -> str:
+    """The hardware UUID in what ioreg(8) prints of the class IOPlatformExpertDevice, or ""."""
+    found = re.search(r'"IOPlatformUUID" = "([0-9A-Fa-f-]{36})"', listing)
+    return "" if found is None else found[1]

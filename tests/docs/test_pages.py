@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pages import ROOT, Block, Sandbox, as_blueprint, blocks, converge_commands, pages
 
 from converge.cli import main, options
-from converge.loading import load
+from converge.loading import NOTHING_GIVEN, Given, load
+from converge.platform import Os, pretended_platform
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in pages()}
 EXAMPLES = [
@@ -39,7 +41,9 @@ def test_an_example_of_a_blueprint_can_be_planned(
     names = re.findall(r'@blueprint\("([^"]+)"', block.text) or ["example"]
     for name in names:
         if "load-only" in block.words:
-            assert load(f"{path}:{name}").graph.resources
+            system = next((word.removeprefix("platform=") for word in block.words if word.startswith("platform=")), "")
+            given = Given(platform=pretended_platform(cast("Os", system))) if system else NOTHING_GIVEN
+            assert load(f"{path}:{name}", given=given).graph.resources
             continue
         code = main(["plan", "--out", "serial", f"{path}:{name}"])
         said = capsys.readouterr()

@@ -73,15 +73,20 @@ def run(arguments: Arguments) -> int:
 
 def _observers(arguments: Arguments) -> list[Observer]:
     from converge.observers import observer_for
-    from converge.observers.journal import Journal
     from converge.observers.redacted import redacted
 
     shown = observer_for(arguments.out, sys.stdout, daemon=not arguments.timeout, verbose=arguments.verbose)
+    if sys.platform == "win32":  # where there is no syslog
+        return redacted([shown], arguments.redactor)
+    from converge.observers.journal import Journal
+
     return redacted([shown, Journal(stderr=arguments.verbose)], arguments.redactor)
 
 
 def _allow_many_files() -> None:
     """A batch holds a descriptor for each of its files; the usual soft limit of 1,024 is there for select(2) alone."""
+    if sys.platform == "win32":
+        return
     import resource  # here, as Windows has none, and there the other commands must work
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -93,12 +98,14 @@ def _allow_many_files() -> None:
 def _refuse_without_root(loaded: Loaded) -> None:
     """Before anything is touched: a half that needs root would fail after the other half was done."""
     from converge.errors import NotRoot
+    from converge.platform import may_do_all
 
-    if os.geteuid() == 0:
+    if may_do_all():
         return
     why = [(each, reason) for each in loaded.graph.resources if (reason := each.why_root())]
     if why:
         lines = [f"  {each.id} ({each.where}): {reason}" for each, reason in why[:20]]
         if len(why) > 20:
             lines.append(f"  … and {len(why) - 20} more")
-        raise NotRoot("these need root; run it with sudo:\n" + "\n".join(lines))
+        how = "an administrator; run it as one" if sys.platform == "win32" else "root; run it with sudo"
+        raise NotRoot(f"these need {how}:\n" + "\n".join(lines))

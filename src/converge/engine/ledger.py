@@ -9,10 +9,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterable
 
 from converge.errors import ConvergeError
+from converge.openflags import open_flags
 from converge.paths import ensure_dir, state_dir
+
+# Without the last, Windows takes bytes as text.
+_FLAGS = open_flags("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY")
 
 
 class Ledger:
@@ -73,17 +78,18 @@ class FileLedger(Ledger):
             return
         text = json.dumps({debtor: sorted(causes) for debtor, causes in sorted(self._debts.items())})
         temporary = f"{self._path}.new"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o600)
         with open(descriptor, "wb") as file:
             file.write(text.encode())
             file.flush()
             os.fsync(descriptor)
-        os.rename(temporary, self._path)
-        folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        os.replace(temporary, self._path)
+        if sys.platform != "win32":  # where a folder cannot be opened, and need not be
+            folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         super().save()
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import math
 import signal
+import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -346,10 +347,18 @@ class Loop:
                 self._report("warning", f"what an interrupted run left behind could not be removed: {error}")
 
     def _listen_to_signals(self) -> None:
+        if sys.platform == "win32":
+            self._listen_on_windows()
+            return
         self._loop.add_signal_handler(signal.SIGINT, self.stop)
         if not self._planning:
             self._loop.add_signal_handler(signal.SIGTERM, self.stop)
             self._loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    def _listen_on_windows(self) -> None:
+        """Its loop knows no signals. What Ctrl+C and Ctrl+Break call runs between two steps of the main thread."""
+        for name in ("SIGINT", "SIGBREAK"):
+            signal.signal(getattr(signal, name), lambda *_: self._loop.call_soon_threadsafe(self.stop))
 
     def stop(self) -> None:
         """Take no more work; what is being applied may finish, within a bound."""

@@ -7,6 +7,7 @@ back everything is looked at, since nobody heard what happened in between.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from converge.resources.base import (
     LinkChanged,
     MountsChanged,
     PathChanged,
+    RegistryChanged,
     Trigger,
     UnitChanged,
 )
@@ -80,6 +82,16 @@ def open_links(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source
     return LinkNews(mark, failed)
 
 
+def open_registry(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of the registry. Raises ImportError where the system has none."""
+    del report, failed  # all of it is told, or polled
+    if sys.platform == "win32":
+        from converge.sources.registry import RegistrySource
+
+        return RegistrySource(mark, poll)
+    raise ImportError("only Windows has a registry")
+
+
 OPENERS: dict[type[Trigger], Opener] = {
     PathChanged: open_paths,
     UnitChanged: open_units,
@@ -87,6 +99,7 @@ OPENERS: dict[type[Trigger], Opener] = {
     MountsChanged: open_mounts,
     FirewallChanged: open_firewall,
     LinkChanged: open_links,
+    RegistryChanged: open_registry,
 }
 
 
@@ -152,6 +165,8 @@ class _Kept:
         self._delay = _FIRST_RETRY
         self._opened_at = 0.0
         self._retry: asyncio.TimerHandle | None = None
+        self._never = False
+        """This platform has no such source."""
 
     def watch(self, key: str, triggers: list[Trigger]) -> None:
         if triggers:
@@ -160,7 +175,7 @@ class _Kept:
             self._wanted.pop(key, None)
         if self._source is not None:
             self._source.watch(key, triggers)
-        elif self._retry is None:
+        elif self._retry is None and not self._never:
             self._open()
         else:
             self._watching.poll(key, POLL if triggers else 0.0)
@@ -176,12 +191,25 @@ class _Kept:
         watching = self._watching
         try:
             self._source = self._opener(watching.told, watching.report(), self._broke, watching.poll)
+        except ImportError as error:
+            self._lacking(error)
+            return
         except OSError as error:
             self._broke(error)
             return
         self._opened_at = asyncio.get_running_loop().time()
         for key, triggers in self._wanted.items():
             self._source.watch(key, triggers)
+
+    def _lacking(self, error: BaseException) -> None:
+        """What the source is made with does not exist here, and will not: polling is all there is."""
+        self._never = True
+        self._watching.report()(
+            "info",
+            f"news of some kinds cannot be had on this system ({error}); what needs it is polled every {POLL:.0f} s",
+        )
+        for key in self._wanted:
+            self._watching.poll(key, POLL)
 
     def _broke(self, error: BaseException) -> None:
         if self._source is not None:

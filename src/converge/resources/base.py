@@ -130,13 +130,28 @@ class LinkChanged(NamedTuple):
     name: str = ""
 
 
+class RegistryChanged(NamedTuple):
+    """A key of the registry of Windows, or a value in it, is made, changed or removed; the key need not exist yet."""
+
+    key: str
+
+
 class Every(NamedTuple):
     """So many seconds have gone by: for what sends no news."""
 
     seconds: float
 
 
-Trigger: TypeAlias = PathChanged | UnitChanged | HostnameChanged | MountsChanged | FirewallChanged | LinkChanged | Every
+Trigger: TypeAlias = (
+    PathChanged
+    | UnitChanged
+    | HostnameChanged
+    | MountsChanged
+    | FirewallChanged
+    | LinkChanged
+    | RegistryChanged
+    | Every
+)
 
 
 # --- needs: what automatic edges are made of --------------------------------------------------------------

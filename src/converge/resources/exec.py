@@ -53,7 +53,6 @@ class Exec(Resource):
     """
 
     kind: ClassVar[str] = "exec"
-    platforms = ("linux", "darwin", "windows")
     keeps_secret = frozenset({"env", "stdin"})
 
     name: str

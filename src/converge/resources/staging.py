@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable
 from types import TracebackType
 
+from converge.openflags import open_flags
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.errors import explain
 from converge.resources.file.place import look, type_name
@@ -15,7 +16,7 @@ from converge.resources.file.replacement import leftovers, temporary_name
 from converge.resources.file.traverse import Directories, sync_directory
 from converge.resources.file.tree import Tree, mount_points, remove_tree
 
-_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _EXCHANGE = 2
 """RENAME_EXCHANGE of renameat2(2)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,6 +12,9 @@ _JUMP: Final = 1.0  # seconds of sleep that count
 
 
 def _boottime() -> float:
+    """Where no clock goes on while the machine sleeps, sleep cannot be told: the monotonic one, so nothing is."""
+    if sys.platform != "linux":
+        return time.monotonic()
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

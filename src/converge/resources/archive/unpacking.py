@@ -15,9 +15,10 @@ import zipfile
 import zlib
 from typing import IO
 
+from converge.openflags import open_flags
 from converge.resources.base import ResourceError
 
-_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC")
 _PIECE = 1 << 20
 
 

@@ -8,6 +8,7 @@ import stat
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from converge.openflags import open_flags
 from converge.paths import ensure_dir, state_dir
 from converge.resources.base import ResourceError
 from converge.resources.file.content import READ, SMALL, read
@@ -16,7 +17,7 @@ from converge.resources.file.replacement import write_all
 from converge.resources.file.traverse import sync_directory
 
 _LONGEST = 200
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC")
 
 
 def keep(path: str, folder: int, name: str) -> None:

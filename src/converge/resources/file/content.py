@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
+from converge.openflags import open_flags
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.edits import edited
 from converge.resources.file.errors import explain, shown
@@ -17,7 +18,7 @@ from converge.resources.file.errors import explain, shown
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
 
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+READ = open_flags("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC")
 SMALL = 1 << 20
 """Up to this size content is held in memory; it is also the piece in which larger content is read."""
 

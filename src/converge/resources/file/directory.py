@@ -8,6 +8,7 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
+from converge.openflags import open_flags
 from converge.resources.base import IN_SYNC, Adopted, Change, PathChanged, ResourceError, State, Trigger
 from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry
@@ -19,7 +20,7 @@ from converge.resources.file.show import show_mode
 from converge.resources.file.traverse import sync_directory
 from converge.resources.file.tree import Tree, remove_tree
 
-_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PLACE = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ class Entry(Resource):
     """A name in a directory."""
 
     kind: ClassVar[str] = "file"
-    platforms = ("linux", "darwin", "windows")
 
     path: PathLike
     """Where it is: absolute, without ``..``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import struct
 
@@ -67,6 +66,8 @@ def _locked(path: str) -> str | None:
 
 
 def _flags(path: str) -> int:
+    import fcntl  # in here: Windows has none
+
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 
 from converge.resources.base import NotYet
 from converge.resources.file.errors import shown
@@ -33,6 +31,8 @@ class Names:
 
 
 def _find_user(name: str, path: str) -> int:
+    import pwd  # in here, as in the others: Windows has none, and must be able to import this
+
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
@@ -42,6 +42,8 @@ def _find_user(name: str, path: str) -> int:
 
 
 def _find_group(name: str, path: str) -> int:
+    import grp
+
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
@@ -52,6 +54,8 @@ def _find_group(name: str, path: str) -> int:
 
 def owner_name(uid: int) -> str:
     """The user's name, or ``uid N`` where there is none."""
+    import pwd
+
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -60,6 +64,8 @@ def owner_name(uid: int) -> str:
 
 def group_name(gid: int) -> str:
     """The group's name, or ``gid N`` where there is none."""
+    import grp
+
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

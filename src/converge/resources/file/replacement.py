@@ -9,12 +9,13 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 
+from converge.openflags import open_flags
 from converge.resources.file.content import Content, pieces
 
 NEW_MODE = 0o644
 """Of files whose mode is not declared."""
 
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC")
 _MARK = ".converge-"
 _NAME_MAX = 255
 _ROOM = _NAME_MAX - len(_MARK) - 9

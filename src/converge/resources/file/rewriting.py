@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from converge.openflags import open_flags
 from converge.resources.base import ResourceError, State
 from converge.resources.file.batch import Batch
 from converge.resources.file.comparison import is_exposed, must_be_copied, refuse_kept_link, refuse_other_types, removal
@@ -28,7 +29,7 @@ _TOGETHER = 64  # each holds a descriptor, on every thread
 _turns = threading.Lock()
 _LONGEST_TURN = 0.05
 """Seconds that others wait for; a dead network mount may hold one up for ever."""
-_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_PLACE = open_flags("O_PATH", "O_NOFOLLOW", "O_CLOEXEC")
 _METADATA = {"mode", "owner", "group"}
 
 

@@ -11,11 +11,12 @@ import os
 import stat
 from types import TracebackType
 
+from converge.openflags import open_flags
 from converge.resources.base import ResourceError
 from converge.resources.file.errors import shown
 from converge.resources.file.names import owner_name
 
-_OPEN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _MOST_LINKS = 40
 _MOST_OPEN = 128
 

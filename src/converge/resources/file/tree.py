@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from converge.openflags import open_flags
 from converge.resources.base import ResourceError
 from converge.resources.file.comparison import is_exposed
 from converge.resources.file.errors import shown
@@ -18,7 +19,7 @@ from converge.resources.file.traverse import sync_directory
 if TYPE_CHECKING:
     from collections.abc import Set
 
-_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 
 
 class Tree:

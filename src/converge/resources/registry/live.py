@@ -1,0 +1,113 @@
+"""The registry as it is, through winreg. Imported on Windows alone."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    import winreg
+    from collections.abc import Iterator
+    from contextlib import contextmanager
+    from typing import TypeAlias
+
+    from converge.resources.base import IN_SYNC, Change, ResourceError, State
+    from converge.resources.registry.value import TYPES, Registry, canonical
+
+    Data: TypeAlias = "int | str | bytes | list[str] | None"
+
+    TOPS = {
+        "HKLM": winreg.HKEY_LOCAL_MACHINE,
+        "HKCU": winreg.HKEY_CURRENT_USER,
+        "HKU": winreg.HKEY_USERS,
+        "HKCR": winreg.HKEY_CLASSES_ROOT,
+        "HKCC": winreg.HKEY_CURRENT_CONFIG,
+    }
+    VIEW = winreg.KEY_WOW64_64KEY
+    """Whatever we are ourselves, the keys are those that a 64-bit program sees."""
+    _NAMES = {number: name for name, number in TYPES.items()}
+    _LONGEST = 200
+    """Characters of data that are shown."""
+
+    def check(it: Registry) -> State:
+        """What differs."""
+        place = canonical(it.key)
+        with _worded(place):
+            if it.value is None:
+                there = _exists(place)
+                if there == (not it.absent()):
+                    return IN_SYNC
+                return (Change("key", *(("present", "absent", "remove") if there else (None, "present", "create"))),)
+            found = _read(place, it.value)
+        if it.absent():
+            return IN_SYNC if found is None else (Change("value", _shown(*found), None, "remove"),)
+        type_, data = it.wanted()
+        if found is None:
+            return (Change("value", None, _shown(type_, data), "create"),)
+        if found == (type_, data):
+            return IN_SYNC
+        return (Change("value", _shown(*found), _shown(type_, data)),)
+
+    def apply(it: Registry) -> None:
+        """Make it so."""
+        place = canonical(it.key)
+        hive, _, below = place.partition("\\")
+        with _worded(place):
+            if it.absent():
+                _remove(place, it.value)
+                return
+            with winreg.CreateKeyEx(TOPS[hive], below, 0, winreg.KEY_SET_VALUE | VIEW) as key:
+                if it.value is not None:
+                    type_, data = it.wanted()
+                    winreg.SetValueEx(key, it.value, 0, type_, data)
+
+    def open_key(place: str, access: int) -> winreg.HKEYType:
+        """Open a key by its canonical name. Raises OSError."""
+        hive, _, below = place.partition("\\")
+        return winreg.OpenKeyEx(TOPS[hive], below, 0, access | VIEW)
+
+    def _exists(place: str) -> bool:
+        try:
+            open_key(place, winreg.KEY_QUERY_VALUE).Close()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _read(place: str, name: str) -> tuple[int, Data] | None:
+        try:
+            with open_key(place, winreg.KEY_QUERY_VALUE) as key:
+                data, type_ = winreg.QueryValueEx(key, name)
+        except FileNotFoundError:
+            return None
+        if data is None and type_ in (TYPES["binary"], TYPES["multistring"]):  # winreg's way to say that it is empty
+            data = b"" if type_ == TYPES["binary"] else []
+        return type_, data
+
+    def _remove(place: str, name: str | None) -> None:
+        if name is None:
+            _remove_key(place)
+            return
+        with open_key(place, winreg.KEY_SET_VALUE) as key:
+            winreg.DeleteValue(key, name)
+
+    def _remove_key(place: str) -> None:
+        """With all below it: the registry itself only removes keys that have none below them."""
+        with open_key(place, winreg.KEY_ENUMERATE_SUB_KEYS) as key:
+            names = [winreg.EnumKey(key, number) for number in range(winreg.QueryInfoKey(key)[0])]
+        for name in names:
+            _remove_key(f"{place}\\{name}")
+        hive, _, below = place.partition("\\")
+        winreg.DeleteKeyEx(TOPS[hive], below, VIEW, 0)
+
+    def _shown(type_: int, data: Data) -> str:
+        text = data.hex() if isinstance(data, bytes) else repr(data) if isinstance(data, str) else str(data)
+        cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return f"{_NAMES.get(type_, f'type {type_}')} {cut}"
+
+    @contextmanager
+    def _worded(place: str) -> Iterator[None]:
+        try:
+            yield
+        except PermissionError as error:
+            raise ResourceError(f"{place}: access denied; it needs an administrator, or the system itself") from error
+        except OSError as error:
+            raise ResourceError(f"{place}: {(error.strerror or str(error)).rstrip('.')}") from error
