@@ -49,6 +49,22 @@ def test_it_can_be_declared_on_every_linux(name: str, distro: str) -> None:
     assert site.has("service:systemd-timesyncd") == (name != "baseline" and site.platform.init_system == "systemd")
 
 
+def test_a_mac_and_a_windows_machine_have_blueprints_of_their_own() -> None:
+    mac = declare("darwin", platform="darwin")
+    assert mac.mistakes == ()
+    assert mac.has("plist:com.apple.SoftwareUpdate:CriticalUpdateInstall")
+    without = declare("darwin", platform="darwin", automatic_updates=False, firewall=False)
+    assert set(without.ids) < set(mac.ids)
+    assert not any("SoftwareUpdate" in id or id.startswith("exec:") for id in without.ids)
+
+    windows = declare("windows", platform="windows")
+    assert windows.mistakes == ()
+    assert windows.has(r"registry:HKLM\SYSTEM\CurrentControlSet\Control\Lsa\NoLMHash")
+    assert not any("WindowsFirewall" in id for id in windows.ids), "it could shut an administrator out"
+    assert len([id for id in declare("windows", platform="windows", firewall=True).ids if "WindowsFirewall" in id]) == 3
+    assert not any("WindowsUpdate" in id for id in declare("windows", platform="windows", automatic_updates=False).ids)
+
+
 @pytest.mark.parametrize("distro", ["debian", "ubuntu"])
 def test_cis_is_for_debian_and_ubuntu(distro: str) -> None:
     site = declare("cis", distro=distro)
@@ -61,8 +77,10 @@ def test_cis_is_for_debian_and_ubuntu(distro: str) -> None:
     [
         ("cis", "linux", "fedora", "cis is made for Debian and Ubuntu, and this is fedora"),
         ("cis", "darwin", "", "cis is made for Debian and Ubuntu, and this is darwin"),
-        ("linux_server", "darwin", "", "linux_server is made for Linux, and this is darwin"),
-        ("baseline", "windows", "", "baseline is made for Linux, and this is windows"),
+        ("linux_server", "darwin", "", "linux_server is made for Linux, and this is macOS"),
+        ("windows", "linux", "", "windows is made for Windows, and this is Linux"),
+        ("darwin", "linux", "", "darwin is made for macOS, and this is Linux"),
+        ("baseline", "windows", "", "baseline is made for Linux, and this is Windows"),
     ],
 )
 def test_elsewhere_it_says_what_it_is_for(name: str, platform: str, distro: str, why: str) -> None:

@@ -8,7 +8,7 @@ from converge.declaration import Run
 
 def baseline(r: Run) -> None:
     """Account files that only root writes, temporary folders safe from others, and the kernel's cheap protections."""
-    parts.only_on_linux(r, "baseline")
+    parts.only_on(r, "linux", "baseline")
     r.include(parts.account_files)
     for path in _SHARED:
         r.directory(path, owner="root", group="root", mode=0o1777)

@@ -13,7 +13,7 @@ def linux(r: Run, automatic_updates: bool = True, journal_max: str = "1G") -> No
     ``automatic_updates``: security updates are installed by themselves (Debian and Ubuntu).
     ``journal_max``: how much of the disk the journal may take, as ``SystemMaxUse`` of journald.conf(5) has it.
     """
-    parts.only_on_linux(r, "linux")
+    parts.only_on(r, "linux", "linux")
     r.include(baseline)
     for key, value in _KERNEL.items():
         r.include(parts.setting, key, value, optional=False)

@@ -30,7 +30,7 @@ def linux_server(
     ``passwords``: SSH goes on to take them. Otherwise it does not, as soon as an administrator has a key.
     ``administrators``: who these are; root and the members of sudo, wheel and admin where it is empty.
     """
-    parts.only_on_linux(r, "linux_server")
+    parts.only_on(r, "linux", "linux_server")
     r.include(linux, automatic_updates=automatic_updates, journal_max=journal_max)
     for key, value in _KERNEL.items():
         r.include(parts.setting, key, value, optional=False)

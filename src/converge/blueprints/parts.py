@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from converge.conditions import file_exists
 from converge.declaration import Run
 from converge.errors import ConvergeError
+from converge.platform import Os
 
 if TYPE_CHECKING:
     from converge.conditions import Condition
@@ -23,10 +24,13 @@ SSHD = "/usr/sbin/sshd"
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
 
 
-def only_on_linux(r: Run, name: str) -> None:
+_SYSTEMS: dict[Os, str] = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
+
+
+def only_on(r: Run, system: Os, name: str) -> None:
     """Raises ConvergeError elsewhere."""
-    if r.platform.os != "linux":
-        raise ConvergeError(f"{name} is made for Linux, and this is {r.platform.os}")
+    if r.platform.os != system:
+        raise ConvergeError(f"{name} is made for {_SYSTEMS[system]}, and this is {_SYSTEMS[r.platform.os]}")
 
 
 def setting(r: Run, key: str, value: str, optional: bool) -> None:

@@ -21,6 +21,8 @@ _SHIPPED = {
     "baseline": _Shipped("converge.blueprints.baseline", "what nobody objects to on any Linux machine"),
     "linux": _Shipped("converge.blueprints.linux", "baseline, with time, updates and a bounded journal looked after"),
     "linux_server": _Shipped("converge.blueprints.linux_server", "linux, with SSH, firewall and network settings"),
+    "darwin": _Shipped("converge.blueprints.darwin", "what nobody objects to on any Mac"),
+    "windows": _Shipped("converge.blueprints.windows", "what nobody objects to on any Windows machine"),
     "cis": _Shipped("converge.blueprints.cis", "CIS level 1 for a Debian or Ubuntu server"),
 }
 
