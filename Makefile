@@ -8,8 +8,8 @@ PYTEST ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 TOOLS := $(VENV)/.with-tools
-# Whole runs of the program, here and on a machine that is booted for it: not tests of single parts.
-WHOLE := tests/e2e tests/system
+# Whole runs of the program, here and on machines that are made for it: not tests of single parts.
+WHOLE := tests/e2e tests/system tests/windows
 # Those, and laws over very many random inputs: what `make check` leaves to `make test`.
 SLOW := $(WHOLE) tests/sources/test_laws.py tests/sources/test_flatness.py
 CODE := src tests tools demo $(wildcard benchmarks examples)

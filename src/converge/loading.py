@@ -135,7 +135,8 @@ def _load(wanted: str | BlueprintFunction, asked: _Asked, afresh: bool) -> Loade
 
 
 def _is_path(wanted: str) -> bool:
-    return "/" in wanted or wanted.partition(":")[0].endswith(".py")
+    drive, rest = os.path.splitdrive(wanted)
+    return bool(drive) or "/" in wanted or os.sep in wanted or rest.partition(":")[0].endswith(".py")
 
 
 def _forget(name: str) -> None:
@@ -211,7 +212,7 @@ def _split(wanted: str) -> tuple[str, str]:
     path, function = wanted, ""
     if not os.path.exists(wanted):
         head, colon, tail = wanted.rpartition(":")
-        if colon and head:
+        if colon and head and head + colon != os.path.splitdrive(wanted)[0]:
             path, function = head, tail
     absolute = os.path.abspath(path)
     if os.path.isdir(absolute):

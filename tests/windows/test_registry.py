@@ -1,0 +1,94 @@
+"""The program on a Windows Python, and the registry put right there while other programs change it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEY = r"HKLM\SOFTWARE\ConvergeTest"
+SITE = r"""
+from converge import Run, blueprint
+
+KEY = r"HKLM\SOFTWARE\ConvergeTest"
+
+
+@blueprint("site", "some values")
+def site(r: Run) -> None:
+    r.registry(KEY, "Port", data=8080)
+    r.registry(KEY, "Name", data="converge")
+    r.registry(KEY, "Many", data=["one", "two"])
+    r.registry(KEY, "Long", data=2**40)
+    r.registry(KEY, "Folder", data=r"%ProgramData%\x", type="expandstring")
+    r.registry(KEY + r"\Below", "", data=b"\x00\x01")
+    r.registry(KEY, "Gone", state="absent")
+"""
+DEADLINE = 30.0
+
+
+# Any: the fixture is loaded by path
+def until_value(windows: Any, name: str, wanted: str) -> float:
+    """Seconds until another program sees it; reg.exe itself takes most of them."""
+    began = time.monotonic()
+    while wanted not in windows.reg("query", KEY, "/v", name).stdout:
+        assert time.monotonic() - began < DEADLINE, f"{name} is not {wanted} again"
+    return time.monotonic() - began
+
+
+def test_the_program_starts(windows: Any) -> None:
+    version = windows.converge("version")
+    assert version.returncode == 0, version.stdout
+    assert "windows" in version.stdout
+    assert "registry" in windows.converge("list", "-e").stdout
+
+
+def test_what_windows_lacks_is_a_mistake(windows: Any, tmp_path: Path) -> None:
+    (tmp_path / "site.py").write_text(SITE + '    r.sysctl("kernel.panic", 1)\n')
+    checked = windows.converge("check", windows.path(tmp_path / "site.py"))
+    assert checked.returncode == 1, checked.stdout
+    assert "there is no r.sysctl on windows" in checked.stdout
+
+
+def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> None:
+    (tmp_path / "site.py").write_text(SITE)
+    site = windows.path(tmp_path / "site.py")
+    windows.reg("add", KEY, "/v", "Gone", "/d", "x", "/f")
+    assert windows.converge("plan", site, "--detailed-exit-codes").returncode == 5
+    once = ("serve", site, "--timeout", "1s", "--detailed-exit-codes")
+    first = windows.converge(*once)
+    assert first.returncode == 2, first.stdout
+    second = windows.converge(*once)
+    assert second.returncode == 0, second.stdout
+    assert windows.converge("plan", site, "--detailed-exit-codes").returncode == 0
+    assert "Gone" not in windows.reg("query", KEY).stdout
+
+    daemon = windows.start("serve", site, "--out", "json")
+    try:
+        seen = []
+        for line in daemon.stdout:
+            seen.append(line)
+            if json.loads(line).get("event") == "watching":
+                break
+        else:
+            pytest.fail(f"it ended: {seen}")
+        windows.reg("add", KEY, "/v", "Port", "/t", "REG_DWORD", "/d", "1", "/f")
+        print(f"value changed: {until_value(windows, 'Port', '0x1f90'):.1f} s")
+        windows.reg("delete", KEY, "/v", "Name", "/f")
+        print(f"value deleted: {until_value(windows, 'Name', 'converge'):.1f} s")
+        windows.reg("delete", KEY, "/f")
+        print(f"key deleted: {until_value(windows, 'Folder', '%ProgramData%'):.1f} s")
+        assert daemon.poll() is None
+    finally:
+        daemon.kill()
+        daemon.wait(DEADLINE)
+
+
+def test_our_own_blueprint_converges(windows: Any) -> None:
+    once = ("serve", "windows", "--timeout", "1s", "--detailed-exit-codes")
+    first = windows.converge(*once)
+    assert first.returncode == 2, first.stdout
+    second = windows.converge(*once)
+    assert second.returncode == 0, second.stdout
