@@ -86,6 +86,46 @@ def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> 
         daemon.wait(DEADLINE)
 
 
+MAKE_LINK = r"""
+import ctypes, winreg
+from ctypes import wintypes
+
+CREATE_LINK, LINK = 2, 6
+with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\ConvergeTarget\Inside") as key:
+    winreg.SetValueEx(key, "Dear", 0, winreg.REG_SZ, "kept")
+winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\ConvergeOld").Close()
+key = wintypes.HKEY()
+make = ctypes.windll.advapi32.RegCreateKeyExW
+make.argtypes = (
+    wintypes.HKEY, wintypes.LPCWSTR, wintypes.DWORD, wintypes.LPWSTR, wintypes.DWORD, wintypes.DWORD,
+    ctypes.c_void_p, ctypes.POINTER(wintypes.HKEY), ctypes.c_void_p,
+)
+name = r"SOFTWARE\ConvergeOld\Link"
+code = make(winreg.HKEY_LOCAL_MACHINE, name, 0, None, CREATE_LINK, winreg.KEY_ALL_ACCESS, None, ctypes.byref(key), None)
+assert code == 0, code
+target = r"\Registry\Machine\SOFTWARE\ConvergeTarget".encode("utf-16-le")
+write = ctypes.windll.advapi32.RegSetValueExW
+write.argtypes = (
+    wintypes.HKEY, wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD, ctypes.c_char_p, wintypes.DWORD,
+)
+assert write(key, "SymbolicLinkValue", 0, LINK, target, len(target)) == 0
+with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, name + r"\Inside") as inside:
+    print(winreg.QueryValueEx(inside, "Dear")[0])
+"""
+
+
+def test_nothing_is_removed_through_a_link(windows: Any, tmp_path: Path) -> None:
+    assert "kept" in windows.python(MAKE_LINK), "the link leads there"
+    (tmp_path / "site.py").write_text(
+        'from converge import Run, blueprint\n@blueprint("old")\ndef old(r: Run) -> None:\n'
+        '    r.registry(r"HKLM\\SOFTWARE\\ConvergeOld", state="absent", retry=0)\n'
+    )
+    served = windows.converge("serve", windows.path(tmp_path / "site.py"), "--timeout", "1s")
+    assert served.returncode == 1, served.stdout
+    assert "is a link to another key" in served.stdout
+    assert "kept" in windows.reg("query", r"HKLM\SOFTWARE\ConvergeTarget\Inside", "/v", "Dear").stdout
+
+
 def test_our_own_blueprint_converges(windows: Any) -> None:
     once = ("serve", "windows", "--timeout", "1s", "--detailed-exit-codes")
     first = windows.converge(*once)

@@ -179,8 +179,18 @@ class Windows:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start ``converge``."""
+        return self._start("-m", "converge", *arguments)
+
+    def python(self, code: str) -> str:
+        """Run a piece of Python, which must end well; returns what it prints."""
+        with self._start("-c", code) as process:
+            output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+        return output
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [WINE, str(self._python), "-m", "converge", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [WINE, str(self._python), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, encoding="utf-8", env=self.env,
         )  # fmt: skip
 

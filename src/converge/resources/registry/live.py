@@ -24,6 +24,8 @@ if sys.platform == "win32":
     }
     VIEW = winreg.KEY_WOW64_64KEY
     """Whatever we are ourselves, the keys are those that a 64-bit program sees."""
+    _THE_LINK = winreg.REG_OPTION_OPEN_LINK
+    """Open the key that is a link, not the one that it leads to."""
     _NAMES = {number: name for name, number in TYPES.items()}
     _LONGEST = 200
     """Characters of data that are shown."""
@@ -91,12 +93,22 @@ if sys.platform == "win32":
 
     def _remove_key(place: str) -> None:
         """With all below it: the registry itself only removes keys that have none below them."""
+        if _is_link(place):
+            raise ResourceError(f"{place} is a link to another key, whose content would go; remove the link by hand")
         with open_key(place, winreg.KEY_ENUMERATE_SUB_KEYS) as key:
             names = [winreg.EnumKey(key, number) for number in range(winreg.QueryInfoKey(key)[0])]
         for name in names:
             _remove_key(f"{place}\\{name}")
         hive, _, below = place.partition("\\")
         winreg.DeleteKeyEx(TOPS[hive], below, VIEW, 0)
+
+    def _is_link(place: str) -> bool:
+        hive, _, below = place.partition("\\")
+        with winreg.OpenKeyEx(TOPS[hive], below, _THE_LINK, winreg.KEY_QUERY_VALUE | VIEW) as key:
+            try:
+                return winreg.QueryValueEx(key, "SymbolicLinkValue")[1] == winreg.REG_LINK
+            except FileNotFoundError:
+                return False
 
     def _shown(type_: int, data: Data) -> str:
         text = data.hex() if isinstance(data, bytes) else repr(data) if isinstance(data, str) else str(data)
