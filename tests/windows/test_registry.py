@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> 
     assert "Gone" not in windows.reg("query", KEY).stdout
 
     daemon = windows.start("serve", site, "--out", "json")
+    stuck = threading.Timer(60, daemon.kill)
+    stuck.start()
     try:
         seen = []
         for line in daemon.stdout:
@@ -82,6 +85,7 @@ def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> 
         print(f"key deleted: {until_value(windows, 'Folder', '%ProgramData%'):.1f} s")
         assert daemon.poll() is None
     finally:
+        stuck.cancel()
         daemon.kill()
         daemon.wait(DEADLINE)
 
