@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Literal
 
+from converge.platform import may_do_all
 from converge.resources.base import IN_SYNC, Change, Inside, Need, PathChanged, Resource, ResourceError, State, Trigger
 from converge.resources.file.entry import Presence
 
@@ -80,7 +81,7 @@ class Plist(Resource):
         return (PathChanged(self._path()),)
 
     def why_root(self) -> str | None:
-        ours = os.geteuid() == 0 or not self._path().startswith("/Library/")
+        ours = may_do_all() or not self._path().startswith("/Library/")
         return None if ours else "only root can write into /Library"
 
     # --- what it does -------------------------------------------------------------------------------------
@@ -130,12 +131,12 @@ class Plist(Resource):
     def _path(self) -> str:
         if self.domain.startswith("/"):
             return self.domain
-        folder = "/Library/Preferences" if os.geteuid() == 0 else os.path.expanduser("~/Library/Preferences")
+        folder = "/Library/Preferences" if may_do_all() else os.path.expanduser("~/Library/Preferences")
         return f"{folder}/{'.GlobalPreferences' if self.domain == GLOBAL else self.domain}.plist"
 
     def _domain(self) -> str:
         """As defaults(1) takes it: what root sets is for all users, and is named by its path."""
-        return self._path().removesuffix(".plist") if os.geteuid() == 0 else self.domain
+        return self._path().removesuffix(".plist") if may_do_all() else self.domain
 
 
 def _read(path: str) -> tuple[bool, dict[str, Any]]:  # Any: whatever the list holds
