@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ class Plist(Resource):
         if "/" in self.domain:
             if not self.domain.startswith("/") or not self.domain.endswith(".plist"):
                 yield f"the path {self.domain!r} must be absolute and end in .plist"
-            elif os.path.normpath(self.domain) != self.domain or not self.domain.isprintable():
+            elif posixpath.normpath(self.domain) != self.domain or not self.domain.isprintable():
                 yield f"the path {self.domain!r} is not plain; write it without .., // and the like"
         elif self.domain != GLOBAL and not _DOMAIN.fullmatch(self.domain):
             yield f"{self.domain!r} is no domain; write it as com.apple.dock, {GLOBAL} or /a/path.plist"

@@ -53,6 +53,15 @@ def test_what_windows_lacks_is_a_mistake(windows: Any, tmp_path: Path) -> None:
     assert "there is no r.sysctl on windows" in checked.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "platform"), [("linux_server", "linux"), ("cis", "linux"), ("darwin", "darwin"), ("windows", "windows")]
+)
+def test_blueprints_for_other_machines_can_be_checked(windows: Any, name: str, platform: str) -> None:
+    checked = windows.converge("check", name, "--platform", platform)
+    assert checked.returncode == 0, checked.stdout
+    assert "no mistakes" in checked.stdout
+
+
 def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> None:
     (tmp_path / "site.py").write_text(SITE)
     site = windows.path(tmp_path / "site.py")
