@@ -84,6 +84,21 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
+def run_while(loop: Loop, play: Callable[[], None]) -> None:
+    """Run the loop until the play is over, which is on a thread of its own."""
+
+    def to_the_end() -> None:
+        try:
+            play()
+        finally:
+            loop._loop.call_soon_threadsafe(loop.stop)
+
+    player = threading.Thread(target=to_the_end)
+    player.start()
+    loop.run()
+    player.join(DEADLINE)
+
+
 def test_news_from_where_it_moved_to_is_heard(tmp_path: Path) -> None:
     pointer = tmp_path / "pointer"
     pointer.write_text(f"{tmp_path}/first")
@@ -92,21 +107,15 @@ def test_news_from_where_it_moved_to_is_heard(tmp_path: Path) -> None:
     heard: list[bool] = []
 
     def play() -> None:
-        try:
-            until(lambda: bool(checks))
-            (tmp_path / "new").write_text(f"{tmp_path}/second")
-            before = len(checks)
-            (tmp_path / "new").rename(pointer)
-            # Its own news calls for two or three checks; many more can only come from the file that it names now.
-            until(lambda: bool((tmp_path / "second").write_text("x")) and len(checks) >= before + 10)
-            heard.append(True)
-        finally:
-            loop._loop.call_soon_threadsafe(loop.stop)
+        until(lambda: bool(checks))
+        (tmp_path / "new").write_text(f"{tmp_path}/second")
+        before = len(checks)
+        (tmp_path / "new").rename(pointer)
+        # Its own news calls for two or three checks; many more can only come from the file that it names now.
+        until(lambda: bool((tmp_path / "second").write_text("x")) and len(checks) >= before + 10)
+        heard.append(True)
 
-    player = threading.Thread(target=play)
-    player.start()
-    loop.run()
-    player.join(DEADLINE)
+    run_while(loop, play)
     assert heard
 
 
@@ -119,21 +128,15 @@ def test_a_condition_whose_news_comes_from_elsewhere_after_a_look_is_heard(tmp_p
     loop = Loop("test", graph, Settings(coalesce=0.01), [])
 
     def play() -> None:
-        try:
-            until(lambda: bool(asked) and asked[0][0] == "triggers" and len(asked) > 1)
-            (tmp_path / "new").write_text(second)
-            (tmp_path / "new").rename(pointer)
-            until(lambda: ("triggers", second) in asked)
-            # Once it is asked again after it was watched for anew, nothing but its own news is to come.
-            until(lambda: ("met", second) in asked[asked.index(("triggers", second)) :])
-            (tmp_path / "far").mkdir()
-            (tmp_path / "far" / "second").touch()
-            until(lambda: bool(checks))
-        finally:
-            loop._loop.call_soon_threadsafe(loop.stop)
+        until(lambda: bool(asked) and asked[0][0] == "triggers" and len(asked) > 1)
+        (tmp_path / "new").write_text(second)
+        (tmp_path / "new").rename(pointer)
+        until(lambda: ("triggers", second) in asked)
+        # Once it is asked again after it was watched for anew, nothing but its own news is to come.
+        until(lambda: ("met", second) in asked[asked.index(("triggers", second)) :])
+        (tmp_path / "far").mkdir()
+        (tmp_path / "far" / "second").touch()
+        until(lambda: bool(checks))
 
-    player = threading.Thread(target=play)
-    player.start()
-    loop.run()
-    player.join(DEADLINE)
+    run_while(loop, play)
     assert checks
