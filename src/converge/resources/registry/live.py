@@ -52,20 +52,23 @@ if sys.platform == "win32":
     def apply(it: Registry) -> None:
         """Make it so."""
         place = canonical(it.key)
-        hive, _, below = place.partition("\\")
         with _worded(place):
             if it.absent():
                 _remove(place, it.value)
                 return
-            with winreg.CreateKeyEx(TOPS[hive], below, 0, winreg.KEY_SET_VALUE | VIEW) as key:
+            with winreg.CreateKeyEx(*_below_top(place), 0, winreg.KEY_SET_VALUE | VIEW) as key:
                 if it.value is not None:
                     type_, data = it.wanted()
                     winreg.SetValueEx(key, it.value, 0, type_, data)
 
-    def open_key(place: str, access: int) -> winreg.HKEYType:
+    def open_key(place: str, access: int, options: int = 0) -> winreg.HKEYType:
         """Open a key by its canonical name. Raises OSError."""
+        return winreg.OpenKeyEx(*_below_top(place), options, access | VIEW)
+
+    def _below_top(place: str) -> tuple[int, str]:
+        """The handle of the top key, and the path below it."""
         hive, _, below = place.partition("\\")
-        return winreg.OpenKeyEx(TOPS[hive], below, 0, access | VIEW)
+        return TOPS[hive], below
 
     def _exists(place: str) -> bool:
         try:
@@ -99,12 +102,10 @@ if sys.platform == "win32":
             names = [winreg.EnumKey(key, number) for number in range(winreg.QueryInfoKey(key)[0])]
         for name in names:
             _remove_key(f"{place}\\{name}")
-        hive, _, below = place.partition("\\")
-        winreg.DeleteKeyEx(TOPS[hive], below, VIEW, 0)
+        winreg.DeleteKeyEx(*_below_top(place), VIEW, 0)
 
     def _is_link(place: str) -> bool:
-        hive, _, below = place.partition("\\")
-        with winreg.OpenKeyEx(TOPS[hive], below, _THE_LINK, winreg.KEY_QUERY_VALUE | VIEW) as key:
+        with open_key(place, winreg.KEY_QUERY_VALUE, _THE_LINK) as key:
             try:
                 return winreg.QueryValueEx(key, "SymbolicLinkValue")[1] == winreg.REG_LINK
             except FileNotFoundError:
