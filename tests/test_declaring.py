@@ -19,11 +19,11 @@ from converge.resources.cron import Cron
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.mount import Mount
 from converge.resources.package import Package
-from converge.resources.service import Service
+from converge.resources.service.systemd import SystemdService
 from converge.resources.sysctl import Sysctl
 
 ANY = st.text(alphabet=st.characters(exclude_categories=()), max_size=200)
-METHODS = {kind: method for method, kind in own_kinds().items()}
+METHODS = {kind.for_system("linux"): method for method, kind in own_kinds().items() if "linux" in kind.platforms}
 
 
 def declared(lines: list[str]) -> list[Resource]:
@@ -32,7 +32,7 @@ def declared(lines: list[str]) -> list[Resource]:
 
     class Recorder:
         def __getattr__(self, method: str) -> object:
-            return lambda *args, **kwargs: found.append(own_kinds()[method](*args, **kwargs))
+            return lambda *args, **kwargs: found.append(own_kinds()[method].for_system("linux")(*args, **kwargs))
 
     exec("if True:\n" + "\n".join(lines), {"r": Recorder()})
     return found
@@ -63,7 +63,8 @@ def test_a_file_is_declared_with_its_very_content(content: str, mode: int) -> No
     "resource",
     [
         File("/x"), File("/x", content=""), Directory("/x", mode=0o1777), Directory("/x", mode=0),
-        Symlink("/x", "a\udcffb"), Package("git", hold=True), Service("ssh", enable=False), Service("ssh", masked=True),
+        Symlink("/x", "a\udcffb"), Package("git", hold=True),
+        SystemdService("ssh", enable=False), SystemdService("ssh", masked=True),
         User("ada", uid=0, groups=["a", "b"], system=True), Group("a", members=["x"]), Group("a", members=None),
         Sysctl("kernel.x", 0, persist=False), Sysctl("kernel.x", "1 2"), Mount("/x", None, "tmpfs", persist=False),
         Mount("/x", "/dev/a", "ext4", "ro", passno=2), Cron("a", "b %", "@daily", env={"A": "1 '"}),

@@ -144,10 +144,18 @@ def fields_of(kind: type[Resource]) -> list[Option]:
             annotation, meaning = docs[field.name]
             if not meaning:
                 raise SystemExit(f"{kind.__name__}.{field.name} has no description in the source")
-            rows.append(Option(field.name, type_of(annotation), default_of(field), sentence(meaning)))
+            meaning = sentence(meaning) + only_on(kind, field.name)
+            rows.append(Option(field.name, type_of(annotation), default_of(field), meaning))
     # What may be given without its name comes first, as it does in a call.
     positional = {field.name for field in dataclasses.fields(kind) if not field.kw_only}
     return sorted(rows, key=lambda row: row.name not in positional)
+
+
+def only_on(kind: type[Resource], option: str) -> str:
+    """Where an option can be had, if that is not wherever its kind can be."""
+    systems = kind.options_only_on.get(option, kind.platforms)
+    names = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
+    return "" if set(systems) >= set(kind.platforms) else f" Only on {' and '.join(names[each] for each in systems)}."
 
 
 def declared_in(base: type) -> Iterator[tuple[str, tuple[str, str]]]:

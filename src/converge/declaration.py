@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
@@ -319,11 +319,11 @@ class Run:
             # Once more: the sentences quote values, the beginning of long ones.
             mistakes = list(wrong_types(kind, redactor.hide_each(args), redactor.hide_all(kwargs)))
         if not mistakes:
-            resource = kind(*args, **_by_id(kwargs))
+            here = self._os in kind.platforms
+            resource = (cast("type[R]", kind.for_system(self._os)) if here else kind)(*args, **_by_id(kwargs))
             object.__setattr__(resource, "where", where)
             mistakes = [*resource.common_mistakes(), *resource.mistakes()]
-        if self._os not in kind.platforms:
-            mistakes.append(_not_on(self._os, kind))
+        mistakes += _misplaced(self._os, kind, kwargs)
         if mistakes:
             resource = _hollow(kind, args, kwargs)
             object.__setattr__(resource, "where", where)
@@ -344,8 +344,14 @@ class Run:
             self._mistakes.append(_twice(resource, there))
 
 
-def _not_on(system: Os, kind: type[Resource]) -> str:
-    return f"there is no {_called(kind)} on {system}, only on {' and '.join(kind.platforms)}"
+def _misplaced(system: Os, kind: type[Resource], given: Mapping[str, object]) -> Iterator[str]:
+    """Whatever cannot be had on this system: the kind, or options of it."""
+    if system not in kind.platforms:
+        yield f"there is no {_called(kind)} on {system}, only on {' and '.join(kind.platforms)}"
+        return
+    for option, systems in kind.options_only_on.items():
+        if option in given and system not in systems:
+            yield f"{option} can only be had on {' and '.join(systems)}; leave it out on {system}"
 
 
 def own_kinds() -> dict[str, type[Resource]]:

@@ -10,7 +10,7 @@ import pytest
 from converge.engine import standdown
 from converge.engine.standdown import StandDown
 from converge.resources.base import ResourceError
-from converge.resources.service import shutdown
+from converge.resources.service.systemd import shutdown
 
 
 class Answers:

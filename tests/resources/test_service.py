@@ -15,10 +15,10 @@ from converge import service_active
 from converge.errors import Mistakes
 from converge.loading import load
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, PathChanged, ResourceError, UnitChanged
-from converge.resources.service import Service
-from converge.resources.service.judgement import judge
-from converge.resources.service.names import name_mistakes, short_name, stem, unit_files, unit_name
-from converge.resources.service.units import Unit
+from converge.resources.service.systemd import SystemdService
+from converge.resources.service.systemd.judgement import judge
+from converge.resources.service.systemd.names import name_mistakes, short_name, stem, unit_files, unit_name
+from converge.resources.service.systemd.units import Unit
 
 UP = Unit("web.service", active_state="active", sub_state="running", file_state="enabled", type="simple")
 DOWN = Unit("web.service", file_state="disabled", type="simple")
@@ -26,11 +26,11 @@ NONE = Unit("web.service", load_state="not-found")
 MASKED = Unit("web.service", load_state="masked", file_state="masked")
 
 
-def web(**options: Any) -> Service:
-    return Service("web", **options)
+def web(**options: Any) -> SystemdService:
+    return SystemdService("web", **options)
 
 
-def differs(want: Service, unit: Unit) -> list[tuple[str, str | None, str | None]]:
+def differs(want: SystemdService, unit: Unit) -> list[tuple[str, str | None, str | None]]:
     return [(change.property, change.from_, change.to) for change in judge(want, unit)]
 
 
@@ -51,8 +51,8 @@ class TestNames:
         assert list(name_mistakes(name)) == []
 
     def test_one_unit_has_one_id(self) -> None:
-        assert web().id == Service("web.service").id == "service:web"
-        assert Service("web.socket").id == "service:web.socket"
+        assert web().id == SystemdService("web.service").id == "service:web"
+        assert SystemdService("web.socket").id == "service:web.socket"
 
     @pytest.mark.parametrize(
         ("name", "said"),
@@ -228,10 +228,11 @@ class TestDeclaration:
         text = (
             "import sys\nfrom converge.declaration import Run\n"
             "Run().service('web', state='running')\n"
-            "print([name for name in sys.modules if 'dbus' in name or name.startswith('converge.resources.service.')])"
+            "print(*(name for name in sys.modules if 'dbus' in name or name.startswith('converge.resources.service.')))"
         )
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
-        assert done.stdout == "['converge.resources.service.names', 'converge.resources.service.service']\n"
+        loaded = ("service", "systemd", "systemd.names")
+        assert sorted(done.stdout.split()) == [f"converge.resources.service.{name}" for name in loaded]
 
     @pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="this machine is run by systemd")
     def test_without_systemd_that_is_said(self) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from converge.resources.base import Busy, ResourceError, UnitChanged
-from converge.resources.service import calls, repair
-from converge.resources.service.bus import Bus
-from converge.resources.service.calls import MANAGER, MANAGER_PATH, SYSTEMD, Call, Refused
-from converge.resources.service.units import look
+from converge.resources.service.systemd import calls, repair
+from converge.resources.service.systemd.bus import Bus
+from converge.resources.service.systemd.calls import MANAGER, MANAGER_PATH, SYSTEMD, Call, Refused
+from converge.resources.service.systemd.units import look
 from converge.sources.dbus import SHUTDOWN, UnitSource
 
 pytestmark = [

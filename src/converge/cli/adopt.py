@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from converge import exit_codes
+from converge.platform import this_os
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -38,7 +39,7 @@ def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
     method, kind = _kind(arguments.kind)
     names = _names(method, kind, arguments.names)
-    found = [_adopt(kind, name) for name in names]
+    found = [_adopt(kind.for_system(this_os()), name) for name in names]
     lines = _lines(found, {kind: method})
     text = ""
     if lines:
@@ -71,7 +72,6 @@ def _kind(name: str) -> tuple[str, type[Resource]]:
 
 def _names(method: str, kind: type[Resource], names: Sequence[str]) -> Sequence[str]:
     from converge.errors import ConvergeError
-    from converge.platform import this_os
 
     if this_os() not in kind.platforms:
         raise ConvergeError(f"there is no r.{method} on {this_os()}, only on {' and '.join(kind.platforms)}")
@@ -115,7 +115,9 @@ def _lines(found: Sequence[_Found], methods: dict[type[Resource], str]) -> list[
     from converge.declaration import own_kinds
     from converge.declaring import comment, declaration
 
-    methods = methods | {kind: method for method, kind in own_kinds().items()}
+    system = this_os()
+    own = {kind.for_system(system): method for method, kind in own_kinds().items() if system in kind.platforms}
+    methods = methods | own
     lines: list[str] = []
     for adopted in (each.adopted for each in found if each.adopted):
         for remark in adopted.remarks:

@@ -16,8 +16,8 @@ class ServiceActive(Condition):
     unit: str
 
     def met(self) -> bool:
-        from converge.resources.service.bus import system_bus
-        from converge.resources.service.units import look
+        from converge.resources.service.systemd.bus import system_bus
+        from converge.resources.service.systemd.units import look
 
         try:
             (unit,) = look(system_bus(), [self.unit], files=(), running=())
@@ -34,7 +34,7 @@ class ServiceActive(Condition):
 
 def service_active(name: str) -> Condition:
     """Holds while this unit of systemd is active; without a type in its name it is a ``.service``."""
-    from converge.resources.service.names import name_mistakes, unit_name
+    from converge.resources.service.systemd.names import name_mistakes, unit_name
 
     for mistake in name_mistakes(name):
         raise ValueError(f"service_active: {mistake}")

@@ -56,8 +56,8 @@ class StandDown:
         threading.Thread(target=self._ask, name="converge-shutdown", daemon=True).start()
 
     def _ask(self) -> None:
-        from converge.resources.service.bus import system_bus
-        from converge.resources.service.shutdown import going_down
+        from converge.resources.service.systemd.bus import system_bus
+        from converge.resources.service.systemd.shutdown import going_down
 
         try:
             down: bool | None = going_down(system_bus())

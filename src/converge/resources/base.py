@@ -9,8 +9,9 @@ all kinds alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 
 from converge.duration import parse_duration
@@ -194,6 +195,8 @@ class Resource:
     """Whether :meth:`check_many` asks for all in one go, so that a slow one gains nothing from more threads."""
     platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin")
     """Where this kind can be had. A blueprint that declares it elsewhere is mistaken."""
+    options_only_on: ClassVar[Mapping[str, tuple[Os, ...]]] = MappingProxyType({})
+    """Options that can only be had on some of these."""
     adoption: ClassVar[Literal["", "by name", "the only one"]] = ""
     """Whether :meth:`adopt` is offered, and whether it has to be told which one."""
     keeps_secret: ClassVar[frozenset[str]] = frozenset()
@@ -225,6 +228,11 @@ class Resource:
         object.__setattr__(self, "id", f"{self.kind}:{self.identity()}")
 
     # --- what it is ---------------------------------------------------------------------------------------
+
+    @classmethod
+    def for_system(cls, system: Os) -> type[Resource]:
+        """The class that declares this kind on a system out of :attr:`platforms`: a subclass where they differ."""
+        return cls
 
     def identity(self) -> str:
         """The part of the id after the kind."""

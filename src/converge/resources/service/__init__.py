@@ -1,4 +1,4 @@
-"""``service``: a unit of systemd. What talks to it is imported when first used."""
+"""``service``: what runs in the background of a machine, with a folder for each system's manager of services."""
 
 from converge.resources.service.service import Service
 

@@ -6,16 +6,16 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from converge.resources.base import Busy, NotYet, ResourceError, State
-from converge.resources.service.bus import Bus, system_bus
-from converge.resources.service.calls import SYSTEMD, Call, Refused, get
-from converge.resources.service.failure import START_LIMIT, why_not_running
-from converge.resources.service.inspection import units_of
-from converge.resources.service.names import stem
-from converge.resources.service.shutdown import going_down
-from converge.resources.service.units import ASK_WITHIN, UNIT, Unit, is_stale
+from converge.resources.service.systemd.bus import Bus, system_bus
+from converge.resources.service.systemd.calls import SYSTEMD, Call, Refused, get
+from converge.resources.service.systemd.failure import START_LIMIT, why_not_running
+from converge.resources.service.systemd.inspection import units_of
+from converge.resources.service.systemd.names import stem
+from converge.resources.service.systemd.shutdown import going_down
+from converge.resources.service.systemd.units import ASK_WITHIN, UNIT, Unit, is_stale
 
 if TYPE_CHECKING:
-    from converge.resources.service.service import Service
+    from converge.resources.service.systemd import SystemdService
 
 _PROVES_ITSELF: Final = 0.3
 """Seconds for which a process must live that only has to be started to count as running: most that cannot do their
@@ -25,7 +25,7 @@ _SAY_SO: Final = ("notify", "notify-reload", "dbus", "oneshot")
 _NO_TIME: Final = 300.0
 
 
-def repair(want: Service, state: State) -> None:
+def repair(want: SystemdService, state: State) -> None:
     """Do what ``state`` says, and nothing else."""
     wanted = {change.property for change in state}
     bus = system_bus()
@@ -45,7 +45,7 @@ def repair(want: Service, state: State) -> None:
             _finish(want, unit, _job(bus, want, unit, "StopUnit"), "stop")
 
 
-def restart(want: Service, *, reload: bool) -> None:
+def restart(want: SystemdService, *, reload: bool) -> None:
     """React to a change. A unit whose running is not declared is only restarted where it runs."""
     bus = system_bus()
     (unit,) = units_of([want])
@@ -64,7 +64,7 @@ def restart(want: Service, *, reload: bool) -> None:
 # --- what runs --------------------------------------------------------------------------------------------
 
 
-def _start(bus: Bus, want: Service, unit: Unit, verb: str) -> None:
+def _start(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> None:
     if going_down(bus):
         raise Busy("the machine is shutting down", again=5.0)
     bus.ask([Call("RefUnit", "s", (unit.name,))], ASK_WITHIN)  # or else it is forgotten once it has ended, and why
@@ -74,7 +74,7 @@ def _start(bus: Bus, want: Service, unit: Unit, verb: str) -> None:
         bus.ask([Call("UnrefUnit", "s", (unit.name,))], ASK_WITHIN)
 
 
-def _start_and_watch(bus: Bus, want: Service, unit: Unit, verb: str) -> None:
+def _start_and_watch(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> None:
     before = _run_of(bus, unit)
     result = _job(bus, want, unit, verb)
     if result == "failed" and before and _run_of(bus, unit) == before:
@@ -103,7 +103,7 @@ def _run_of(bus: Bus, unit: Unit) -> object:
     return None if isinstance(answer, Refused) else bytes(answer)
 
 
-def _job(bus: Bus, want: Service, unit: Unit, verb: str) -> str:
+def _job(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> str:
     seconds = want.seconds() or _NO_TIME
     what = "stop" if verb == "StopUnit" else "come up"
     try:
@@ -112,7 +112,7 @@ def _job(bus: Bus, want: Service, unit: Unit, verb: str) -> str:
         raise _in_words(error, unit) from error
 
 
-def _finish(want: Service, unit: Unit, result: str, what: str) -> None:
+def _finish(want: SystemdService, unit: Unit, result: str, what: str) -> None:
     if result == "done":
         return
     if result == "canceled":
@@ -128,7 +128,7 @@ def _finish(want: Service, unit: Unit, result: str, what: str) -> None:
 # --- its files --------------------------------------------------------------------------------------------
 
 
-def _mask(bus: Bus, want: Service, unit: Unit) -> None:
+def _mask(bus: Bus, want: SystemdService, unit: Unit) -> None:
     if want.masked:
         _change_files(bus, unit, Call("MaskUnitFiles", "asbb", ([unit.name], False, False)))
         return
@@ -136,7 +136,7 @@ def _mask(bus: Bus, want: Service, unit: Unit) -> None:
     _change_files(bus, unit, *calls)
 
 
-def _enable(bus: Bus, want: Service, unit: Unit) -> None:
+def _enable(bus: Bus, want: SystemdService, unit: Unit) -> None:
     if not want.enable:
         calls = [Call("DisableUnitFiles", "asb", ([unit.name], runtime)) for runtime in (False, True)]
         _change_files(bus, unit, *calls)

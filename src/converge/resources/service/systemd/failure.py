@@ -7,9 +7,9 @@ from typing import Final
 
 from converge import process
 from converge.resources.base import ResourceError
-from converge.resources.service.bus import Bus
-from converge.resources.service.calls import Refused, get
-from converge.resources.service.units import ASK_WITHIN, SERVICE, UNIT, Unit
+from converge.resources.service.systemd.bus import Bus
+from converge.resources.service.systemd.calls import Refused, get
+from converge.resources.service.systemd.units import ASK_WITHIN, SERVICE, UNIT, Unit
 
 _LINES: Final = 10
 _JOURNAL_WITHIN: Final = 5.0

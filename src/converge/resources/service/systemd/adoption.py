@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from converge.resources.base import Adopted, ResourceError
-from converge.resources.service.bus import system_bus
-from converge.resources.service.calls import get
-from converge.resources.service.inspection import units_of
-from converge.resources.service.names import name_mistakes, short_name
-from converge.resources.service.service import RunState, Service
-from converge.resources.service.units import ASK_WITHIN, UNIT, Unit
+from converge.resources.service.service import RunState
+from converge.resources.service.systemd import SystemdService
+from converge.resources.service.systemd.bus import system_bus
+from converge.resources.service.systemd.calls import get
+from converge.resources.service.systemd.inspection import units_of
+from converge.resources.service.systemd.names import name_mistakes, short_name
+from converge.resources.service.systemd.units import ASK_WITHIN, UNIT, Unit
 
 _ENABLED = {"enabled": True, "disabled": False}
 
@@ -19,7 +20,7 @@ def adopt_service(name: str) -> Adopted:
     """Whether it runs, is enabled, is masked; what it is between two states, or by others' doing, is left open."""
     for wrong in name_mistakes(name):
         raise ResourceError(wrong)
-    (unit,) = units_of([Service(name, state="running", enable=True)])
+    (unit,) = units_of([SystemdService(name, state="running", enable=True)])
     if not unit.exists:
         raise ResourceError(f"there is no unit {unit.name}")
     if unit.changing:
@@ -30,13 +31,13 @@ def adopt_service(name: str) -> Adopted:
     state, enable = _state(unit, starters), _ENABLED.get(unit.file_state)
     if state is None and enable is None:
         raise ResourceError(f"{unit.name} does not run and is started by others only; there is nothing to declare")
-    return Adopted(Service(short_name(unit.name), state=state, enable=enable), _remarks(unit, starters))
+    return Adopted(SystemdService(short_name(unit.name), state=state, enable=enable), _remarks(unit, starters))
 
 
-def _masked(unit: Unit) -> Service:
+def _masked(unit: Unit) -> SystemdService:
     if unit.file_state != "masked":
         raise ResourceError(f"{unit.name} is masked until the next boot only; there is nothing to declare")
-    return Service(short_name(unit.name), masked=True)
+    return SystemdService(short_name(unit.name), masked=True)
 
 
 def _state(unit: Unit, starters: Sequence[str]) -> RunState | None:

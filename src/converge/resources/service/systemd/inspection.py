@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from converge.resources.base import Busy, NotYet, State
 from converge.resources.package.locks import holder
-from converge.resources.service.bus import system_bus
-from converge.resources.service.judgement import judge
-from converge.resources.service.units import Unit, look
+from converge.resources.service.systemd.bus import system_bus
+from converge.resources.service.systemd.judgement import judge
+from converge.resources.service.systemd.units import Unit, look
 
 if TYPE_CHECKING:
-    from converge.resources.service.service import Service
+    from converge.resources.service.systemd import SystemdService
 
 
-def inspect(services: Sequence[Service]) -> Iterator[State | Exception]:
+def inspect(services: Sequence[SystemdService]) -> Iterator[State | Exception]:
     """What differs, for each in their order."""
     others = cache(holder)  # asked when the first drift is found, and then no more
     for want, unit in zip(services, units_of(services), strict=True):
@@ -31,7 +31,7 @@ def inspect(services: Sequence[Service]) -> Iterator[State | Exception]:
         yield found
 
 
-def units_of(services: Sequence[Service]) -> list[Unit]:
+def units_of(services: Sequence[SystemdService]) -> list[Unit]:
     """The units as they are now, with all that judging and repairing these services needs."""
     return look(
         system_bus(),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from converge.resources.base import ResourceError
-from converge.resources.service.bus import Bus
-from converge.resources.service.calls import MANAGER, MANAGER_PATH, PROPERTIES, Call, get
+from converge.resources.service.systemd.bus import Bus
+from converge.resources.service.systemd.calls import MANAGER, MANAGER_PATH, PROPERTIES, Call, get
 
 _LOGIND: Final = "org.freedesktop.login1"
 _ANSWER_WITHIN: Final = 5.0

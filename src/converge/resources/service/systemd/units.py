@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from converge.resources.base import ResourceError
-from converge.resources.service.bus import Bus
-from converge.resources.service.calls import SYSTEMD, Call, Refused, get
-from converge.resources.service.names import FOLDERS, unit_files
+from converge.resources.service.systemd.bus import Bus
+from converge.resources.service.systemd.calls import SYSTEMD, Call, Refused, get
+from converge.resources.service.systemd.names import FOLDERS, unit_files
 
 UNIT: Final = f"{SYSTEMD}.Unit"
 SERVICE: Final = f"{SYSTEMD}.Service"
@@ -20,6 +22,8 @@ ASK_WITHIN: Final = 25.0
 
 _NAMES_AT_ONCE: Final = 1000
 """Names in one question, so that it stays far below what a socket takes at a time (some 200 kB)."""
+_WRITES_FOR: Final = 2.0
+"""Seconds that an empty file is taken for one whose writer has not come to the first word yet."""
 _CHANGING: Final = frozenset(("activating", "deactivating", "reloading", "refreshing", "maintenance"))
 
 
@@ -43,6 +47,8 @@ class Unit:
     load_error: str = ""
     stale: bool = False
     """Its files were changed since systemd read them."""
+    half_written: bool = False
+    """It counts as masked, as its file is empty: somebody opened that a moment ago to write it."""
 
     @property
     def exists(self) -> bool:
@@ -78,7 +84,9 @@ def look(bus: Bus, names: Sequence[str], *, files: Collection[str], running: Col
     ]
     states = bus.ask([Call("GetUnitFileState", "s", (unit.name,)) for _, unit in ask], ASK_WITHIN) if ask else ()
     for (place, unit), state in zip(ask, states, strict=True):
-        units[place] = _with(unit, file_state="" if isinstance(state, Refused) else str(state))
+        file_state = "" if isinstance(state, Refused) else str(state)
+        writing = file_state.startswith("masked") and _is_being_written(unit.name)
+        units[place] = _with(unit, file_state=file_state, half_written=writing)
     stopped = [
         place
         for place, (name, unit) in enumerate(zip(names, units, strict=True))
@@ -132,6 +140,15 @@ def is_stale(bus: Bus, unit: Unit) -> bool:
 def _stale(unit: Unit, told: object, known: Any) -> bool:
     """systemd itself misses drop-ins in a folder that was not there when it last read all files."""
     return told is True or not drop_ins(unit.name).issubset(map(os.path.basename, _or(known, ())))
+
+
+def _is_being_written(unit: str) -> bool:
+    """Whether an empty file masks it that was not empty, or not there, a moment ago."""
+    for folder in FOLDERS:
+        with contextlib.suppress(OSError):
+            found = os.stat(f"{folder}/{unit}")
+            return stat.S_ISREG(found.st_mode) and not found.st_size and abs(time.time() - found.st_mtime) < _WRITES_FOR
+    return False
 
 
 def drop_ins(unit: str) -> set[str]:

@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from converge.resources.base import Busy, ResourceError
-from converge.resources.service.calls import (
+from converge.resources.service.systemd.calls import (
     AWAY,
     MANAGER,
     MANAGER_PATH,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, ResourceError, State
-from converge.resources.service.names import stem
+from converge.resources.service.systemd.names import stem
 
 if TYPE_CHECKING:
-    from converge.resources.service.service import Service
-    from converge.resources.service.units import Unit
+    from converge.resources.service.systemd import SystemdService
+    from converge.resources.service.systemd.units import Unit
 
 _SETTLES: Final = 600.0
 """Seconds that a unit may take to start, stop or reload before that counts as a failure."""
@@ -25,8 +25,10 @@ _NEVER_ENABLED: Final = {
 }
 
 
-def judge(want: Service, unit: Unit) -> State:
+def judge(want: SystemdService, unit: Unit) -> State:
     """All that differs. Raises ResourceError where it cannot be as wanted, Busy where that is not settled yet."""
+    if unit.half_written:
+        raise Busy(f"the unit file of {unit.name} is empty, as if somebody were just writing it", again=0.5)
     if not unit.exists and not want.masked:
         if want.enable or want.state == "running":
             raise missing(want)
@@ -34,7 +36,7 @@ def judge(want: Service, unit: Unit) -> State:
     return (*_masked(want, unit), *_enabled(want, unit), *_running(want, unit))
 
 
-def missing(want: Service) -> NotYet:
+def missing(want: SystemdService) -> NotYet:
     """It does not exist; a package mostly brings it."""
     changes = []
     if want.enable:
@@ -45,14 +47,14 @@ def missing(want: Service) -> NotYet:
     return NotYet(f"unit {want.unit} does not exist", needs, tuple(changes))
 
 
-def _masked(want: Service, unit: Unit) -> Iterator[Change]:
+def _masked(want: SystemdService, unit: Unit) -> Iterator[Change]:
     if want.masked is True and unit.file_state != "masked":
         yield Change("masked", "until the next boot" if unit.masked else "no", "yes")
     elif want.masked is False and unit.masked:
         yield Change("masked", "yes", "no")
 
 
-def _enabled(want: Service, unit: Unit) -> Iterator[Change]:
+def _enabled(want: SystemdService, unit: Unit) -> Iterator[Change]:
     state = unit.file_state or ("transient" if unit.exists else "")
     if want.enable is False and state in ("enabled", "enabled-runtime"):
         yield Change("enable", state, "disabled")
@@ -68,7 +70,7 @@ def _enabled(want: Service, unit: Unit) -> Iterator[Change]:
         yield Change("enable", state, "enabled")
 
 
-def _running(want: Service, unit: Unit) -> Iterator[Change]:
+def _running(want: SystemdService, unit: Unit) -> Iterator[Change]:
     if want.state is None:
         return
     if unit.changing and not (unit.restarting and want.state == "stopped"):
@@ -88,7 +90,7 @@ def _doing(unit: Unit) -> str:
     return f"{unit.active_state} ({unit.sub_state}{queued}); waiting until it settles"
 
 
-def _never_runs(want: Service, unit: Unit) -> str | None:
+def _never_runs(want: SystemdService, unit: Unit) -> str | None:
     """Why starting it would lead nowhere."""
     if unit.masked and want.masked is None:
         return f"{unit.name} is masked, so it cannot be started; masked=False has it unmasked"

@@ -1,0 +1,110 @@
+"""Services of Linux: units of systemd. What talks to it is imported when first used."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from converge.resources.base import (
+    Adopted,
+    Named,
+    Need,
+    PathChanged,
+    State,
+    Trigger,
+    UnitChanged,
+    Uses,
+    Verb,
+)
+from converge.resources.service.service import Service
+from converge.resources.service.systemd.names import FOLDERS, name_mistakes, short_name, stem, unit_files, unit_name
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_SHORT = 3
+"""Characters that a name needs for files to be found by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemdService(Service):
+    """A unit of systemd."""
+
+    at_once: ClassVar[bool] = True
+
+    unit: str = field(init=False, compare=False, repr=False, default="")
+    """The full name."""
+    brought_by: str = field(init=False, compare=False, repr=False, default="")
+    """The id of the resource that brings the unit; empty where the blueprint has none."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", unit_name(self.name))
+        Service.__post_init__(self)  # super() does not work in a dataclass with slots
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        return short_name(self.name)
+
+    def mistakes(self) -> Iterator[str]:
+        yield from name_mistakes(self.name)
+        yield from Service.mistakes(self)
+        if self.masked and (self.enable or self.state == "running"):
+            yield 'masked=True means that it cannot run; leave out enable=True and state="running"'
+
+    def among(self, ids: Collection[str]) -> SystemdService:
+        """The same service, knowing what brings its unit: its package, or else its file."""
+        files = (f"file:{folder}/{name}" for folder in FOLDERS for name in unit_files(self.name))
+        for id in (f"package:{stem(self.name)}", *files):
+            if id in ids:
+                known = copy.copy(self)
+                object.__setattr__(known, "brought_by", id)
+                return known
+        return self
+
+    def needs(self) -> Sequence[Need]:
+        name = stem(self.name)
+        found: list[Need] = [Uses(f"package:{name}")]
+        if len(name) >= _SHORT:
+            found.append(Named(name))
+        found += map(Named, unit_files(self.name))
+        if not self.unit.endswith(".service"):  # a timer or a socket starts the service of its name
+            found += map(Named, unit_files(f"{self.unit.rpartition('.')[0]}.service"))
+        return found
+
+    def triggers(self) -> Sequence[Trigger]:
+        return (UnitChanged(self.unit), PathChanged(FOLDERS[0], deep=True))
+
+    def why_root(self) -> str | None:
+        return None if os.geteuid() == 0 else "it manages a unit of the system"
+
+    def group_key(self, verb: Verb) -> str | None:
+        """One question for all; but each is started by itself, so that a slow one holds up nobody."""
+        return "service" if verb == "check" else None
+
+    # --- what it does -------------------------------------------------------------------------------------
+
+    def apply(self, state: State) -> None:
+        from converge.resources.service.systemd.repair import repair
+
+        repair(self, state)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.service.systemd.adoption import adopt_service
+
+        return adopt_service(name)
+
+    def refresh(self, causes: Sequence[str]) -> None:
+        from converge.resources.service.systemd.repair import restart
+
+        restart(self, reload=self.only_reloads(causes))
+
+    @classmethod
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+        from converge.resources.service.systemd.inspection import inspect
+
+        return inspect(resources)
