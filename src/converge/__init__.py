@@ -17,6 +17,9 @@ if TYPE_CHECKING:
         network_interface,
         network_reachable,
         package_installed,
+        registry_key_exists,
+        registry_value_equals,
+        registry_value_exists,
         service_active,
     )
     from converge.declaration import Run, blueprint
@@ -33,6 +36,9 @@ _PLACES = {
     "network_interface": "converge.conditions",
     "network_reachable": "converge.conditions",
     "package_installed": "converge.conditions",
+    "registry_key_exists": "converge.conditions",
+    "registry_value_equals": "converge.conditions",
+    "registry_value_exists": "converge.conditions",
     "service_active": "converge.conditions",
     "Block": "converge.resources.file",
     "Line": "converge.resources.file",
@@ -53,6 +59,9 @@ __all__ = [
     "network_interface",
     "network_reachable",
     "package_installed",
+    "registry_key_exists",
+    "registry_value_equals",
+    "registry_value_exists",
     "service_active",
     "shard_bucket",
 ]

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from converge import sharding
+from converge.conditions.base import Condition
 from converge.errors import ConvergeError, Mistake, nearest
 from converge.platform import Os, Platform, this_os, this_platform
 from converge.resources.accounts import AuthorizedKeys, Group, User
@@ -352,6 +353,10 @@ def _misplaced(system: Os, kind: type[Resource], given: Mapping[str, object]) ->
     for option, systems in kind.options_only_on.items():
         if option in given and system not in systems:
             yield f"{option} can only be had on {' and '.join(systems)}; leave it out on {system}"
+    if isinstance(condition := given.get("condition"), Condition):
+        for single in condition.singles():
+            if system not in single.platforms:
+                yield f"the condition {single} can only be asked for on {' and '.join(single.platforms)}"
 
 
 def own_kinds() -> dict[str, type[Resource]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,33 @@ DEADLINE = 30.0
 
 
 # Any: the fixture is loaded by path
-def until_value(windows: Any, name: str, wanted: str) -> float:
+def until_value(windows: Any, name: str, wanted: str, key: str = KEY) -> float:
     """Seconds until another program sees it; reg.exe itself takes most of them."""
     began = time.monotonic()
-    while wanted not in windows.reg("query", KEY, "/v", name).stdout:
+    while wanted not in windows.reg("query", key, "/v", name).stdout:
         assert time.monotonic() - began < DEADLINE, f"{name} is not {wanted} again"
     return time.monotonic() - began
+
+
+@contextmanager
+def guarding(windows: Any, site: str) -> Iterator[Any]:
+    """A daemon that has put everything right and watches."""
+    daemon = windows.start("serve", site, "--out", "json")
+    stuck = threading.Timer(60, daemon.kill)
+    stuck.start()
+    try:
+        seen = []
+        for line in daemon.stdout:
+            seen.append(line)
+            if json.loads(line).get("event") == "watching":
+                break
+        else:
+            pytest.fail(f"it ended: {seen}")
+        yield daemon
+    finally:
+        stuck.cancel()
+        daemon.kill()
+        daemon.wait(DEADLINE)
 
 
 def test_the_program_starts(windows: Any) -> None:
@@ -75,17 +98,7 @@ def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> 
     assert windows.converge("plan", site, "--detailed-exit-codes").returncode == 0
     assert "Gone" not in windows.reg("query", KEY).stdout
 
-    daemon = windows.start("serve", site, "--out", "json")
-    stuck = threading.Timer(60, daemon.kill)
-    stuck.start()
-    try:
-        seen = []
-        for line in daemon.stdout:
-            seen.append(line)
-            if json.loads(line).get("event") == "watching":
-                break
-        else:
-            pytest.fail(f"it ended: {seen}")
+    with guarding(windows, site) as daemon:
         windows.reg("add", KEY, "/v", "Port", "/t", "REG_DWORD", "/d", "1", "/f")
         print(f"value changed: {until_value(windows, 'Port', '0x1f90'):.1f} s")
         windows.reg("delete", KEY, "/v", "Name", "/f")
@@ -93,10 +106,35 @@ def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> 
         windows.reg("delete", KEY, "/f")
         print(f"key deleted: {until_value(windows, 'Folder', '%ProgramData%'):.1f} s")
         assert daemon.poll() is None
-    finally:
-        stuck.cancel()
-        daemon.kill()
-        daemon.wait(DEADLINE)
+
+
+GATED = r"""
+from converge import Run, blueprint, registry_key_exists, registry_value_equals, registry_value_exists
+
+KEY = r"HKLM\SOFTWARE\ConvergeGate"
+DONE = r"HKLM\SOFTWARE\ConvergeDone"
+
+
+@blueprint("gated", "some values, each when it is time")
+def gated(r: Run) -> None:
+    r.registry(DONE, "Key", data="done", condition=registry_key_exists(KEY))
+    r.registry(DONE, "Value", data="done", condition=registry_value_exists(KEY, "There"))
+    r.registry(DONE, "Equal", data="done", condition=registry_value_equals(KEY, "There", 2))
+"""
+
+
+def test_conditions_wait_for_the_registry(windows: Any, tmp_path: Path) -> None:
+    (tmp_path / "gated.py").write_text(GATED)
+    done, gate = r"HKLM\SOFTWARE\ConvergeDone", r"HKLM\SOFTWARE\ConvergeGate"
+    with guarding(windows, windows.path(tmp_path / "gated.py")):
+        assert "done" not in windows.reg("query", done).stdout
+        windows.reg("add", gate, "/f")
+        until_value(windows, "Key", "done", done)
+        windows.reg("add", gate, "/v", "There", "/t", "REG_DWORD", "/d", "1", "/f")
+        until_value(windows, "Value", "done", done)
+        assert "Equal" not in windows.reg("query", done).stdout
+        windows.reg("add", gate, "/v", "There", "/t", "REG_DWORD", "/d", "2", "/f")
+        until_value(windows, "Equal", "done", done)
 
 
 MAKE_LINK = r"""

@@ -5,6 +5,7 @@ from converge.conditions.files import file_exists
 from converge.conditions.mounts import mount_point
 from converge.conditions.network import network_interface, network_reachable
 from converge.conditions.packages import package_installed
+from converge.conditions.registry import registry_key_exists, registry_value_equals, registry_value_exists
 from converge.conditions.services import service_active
 
 __all__ = [
@@ -14,5 +15,8 @@ __all__ = [
     "network_interface",
     "network_reachable",
     "package_installed",
+    "registry_key_exists",
+    "registry_value_equals",
+    "registry_value_exists",
     "service_active",
 ]

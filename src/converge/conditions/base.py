@@ -6,9 +6,11 @@ A condition says whether it holds (:meth:`Condition.met`) and, as data, what wou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from converge.platform import Os
 from converge.resources.base import Trigger
 
 
@@ -16,6 +18,8 @@ class Condition:
     """Something that holds or does not hold on this machine."""
 
     __slots__ = ()
+    platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin", "windows")
+    """Where it can be asked for. A blueprint that does so elsewhere is mistaken."""
 
     def met(self) -> bool:
         """Whether it holds now. Never changes anything; may raise OSError."""
@@ -24,6 +28,10 @@ class Condition:
     def triggers(self) -> Sequence[Trigger]:
         """What would tell that the answer may be another. Asked for again after each answer, until it holds."""
         raise NotImplementedError
+
+    def singles(self) -> Iterator[Condition]:
+        """The conditions that this one is made of, or itself."""
+        yield self
 
     def __and__(self, other: Condition) -> Condition:
         return All((self, other))
@@ -47,6 +55,9 @@ class All(Condition):
     def triggers(self) -> Sequence[Trigger]:
         return [trigger for part in self.parts for trigger in part.triggers()]
 
+    def singles(self) -> Iterator[Condition]:
+        return (single for part in self.parts for single in part.singles())
+
     def __str__(self) -> str:
         return "(" + " & ".join(map(str, self.parts)) + ")"
 
@@ -63,6 +74,9 @@ class AnyOf(Condition):
     def triggers(self) -> Sequence[Trigger]:
         return [trigger for part in self.parts for trigger in part.triggers()]
 
+    def singles(self) -> Iterator[Condition]:
+        return (single for part in self.parts for single in part.singles())
+
     def __str__(self) -> str:
         return "(" + " | ".join(map(str, self.parts)) + ")"
 
@@ -78,6 +92,9 @@ class Not(Condition):
 
     def triggers(self) -> Sequence[Trigger]:
         return self.part.triggers()
+
+    def singles(self) -> Iterator[Condition]:
+        return self.part.singles()
 
     def __str__(self) -> str:
         return f"~{self.part}"

@@ -14,6 +14,8 @@ from converge.resources.base import MountsChanged, Trigger
 class MountPoint(Condition):
     """Something is mounted at a path, and no other mount hides it."""
 
+    platforms = ("linux",)
+
     path: str
 
     def met(self) -> bool:

@@ -25,6 +25,8 @@ _ASK_EVERY: Final = 5.0
 class NetworkInterface(Condition):
     """A network interface exists, is up, and has its link."""
 
+    platforms = ("linux",)
+
     name: str
 
     def met(self) -> bool:

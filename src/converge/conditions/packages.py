@@ -17,6 +17,8 @@ _PATIENCE = 60.0
 class PackageInstalled(Condition):
     """A package is installed, wholly, or one that provides it."""
 
+    platforms = ("linux",)
+
     name: str
 
     def met(self) -> bool:

@@ -13,6 +13,8 @@ from converge.resources.base import ResourceError, Trigger, UnitChanged
 class ServiceActive(Condition):
     """A unit of systemd is active."""
 
+    platforms = ("linux",)
+
     unit: str
 
     def met(self) -> bool:
