@@ -182,7 +182,10 @@ class Loop:
     def _polled(self, key: str) -> None:
         if key.startswith(_CONDITION) or key == self._standdown.key:
             self._mark(key)
-        elif self._reloader is None or key != self._reloader.key:
+        elif self._reloader is not None and key == self._reloader.key:
+            if self._reloader.changed():
+                self._reload_soon()
+        else:
             self._scheduler.mark(key, self._now(), polled=True)
             self._turn_soon()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Sequence
 
 from converge.errors import ConvergeError
@@ -27,9 +28,15 @@ class Reloader:
         self._given = loaded.given
         self._resource_timeout = resource_timeout
         self._handle: asyncio.TimerHandle | None = None
+        self._seen = {file: _looks(file) for file in self._files}
 
     def triggers(self) -> Sequence[Trigger]:
         return [PathChanged(file) for file in sorted(self._files)]
+
+    def changed(self) -> bool:
+        """Whether the files look another way than when they were last looked at, for where nobody tells of changes."""
+        before, self._seen = self._seen, {file: _looks(file) for file in self._files}
+        return self._seen != before
 
     def soon(self, loop: asyncio.AbstractEventLoop, then: Callable[[], None]) -> None:
         """Call ``then`` once no further call has come for a moment."""
@@ -39,13 +46,27 @@ class Reloader:
 
     def load(self) -> Graph:
         """Raises ConvergeError where the blueprint is broken now."""
+        self._seen = {file: _looks(file) for file in self._files}  # before they are read, so that nothing is missed
         try:
             loaded = load(self._wanted, resource_timeout=self._resource_timeout, given=self._given, afresh=True)
         except ConvergeError as error:
             # What is in force was made of these; the broken one may be mended in others.
-            self._files |= error.files
+            self._now_made_of(self._files | error.files)
             raise
-        self._files = loaded.files
+        self._now_made_of(loaded.files)
         # The former blueprint is a web of cycles; without this, memory would wait for the collector's mood.
         gc.collect()
         return loaded.graph
+
+    def _now_made_of(self, files: frozenset[str]) -> None:
+        self._files = files
+        self._seen = {file: self._seen.get(file) or _looks(file) for file in files}
+
+
+def _looks(file: str) -> tuple[int, ...] | None:
+    """What changes with a file's content; None where there is no file."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
