@@ -16,6 +16,7 @@ from converge.errors import ConvergeError, Mistake, nearest
 from converge.platform import Os, Platform, this_os, this_platform
 from converge.resources.accounts import AuthorizedKeys, Group, User
 from converge.resources.archive import Archive
+from converge.resources.auditpolicy import AuditPolicy
 from converge.resources.base import NOWHERE, Location, Resource
 from converge.resources.cron import Cron
 from converge.resources.exec import Exec
@@ -28,6 +29,7 @@ from converge.resources.package import Package
 from converge.resources.plist import Plist
 from converge.resources.reboot import Reboot
 from converge.resources.registry import Registry as RegistryValue
+from converge.resources.securitypolicy import SecurityPolicy
 from converge.resources.service import Service
 from converge.resources.sysctl import Sysctl
 from converge.resources.timezone import Timezone
@@ -158,6 +160,8 @@ class Run:
     reboot = Declares(Reboot)
     plist = Declares(Plist)
     registry = Declares(RegistryValue)
+    auditpolicy = Declares(AuditPolicy)
+    securitypolicy = Declares(SecurityPolicy)
 
     def __init__(
         self,

@@ -77,8 +77,8 @@ def test_mistakes_are_kept_and_whatever_else_is_asked_says_them() -> None:
     site = declare(web, platform="darwin", prot=80)
     assert [mistake.text for mistake in site.mistakes] == ["web: has no parameter prot (did you mean port?)"]
     site = declare(web, platform="darwin")
-    assert {mistake.id for mistake in site.mistakes} == {"package:nginx-core", "service:nginx"}
-    with pytest.raises(MistakenBlueprint, match=r"there is no r\.service on darwin, only on linux"):
+    assert {mistake.id for mistake in site.mistakes} == {"package:nginx-core"}
+    with pytest.raises(MistakenBlueprint, match=r"there is no r\.package on darwin, only on linux"):
         _ = site.resources
     with pytest.raises(MistakenBlueprint):
         site.has("file:/x")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from converge.platform import this_os
 from converge.resources.base import (
     Every,
     FirewallChanged,
@@ -18,7 +19,9 @@ from converge.resources.base import (
     LinkChanged,
     MountsChanged,
     PathChanged,
+    ProcessEnded,
     RegistryChanged,
+    ServiceChanged,
     Trigger,
     UnitChanged,
 )
@@ -39,6 +42,10 @@ def open_paths(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source
     """News about paths. Raises OSError where the kernel gives none."""
     from converge.sources.inotify import PathSource
 
+    if this_os() == "darwin":
+        from converge.sources.kqueue import Kqueue
+
+        return PathSource(mark, report, failed, poll, kernel=Kqueue, mountinfo="")
     return PathSource(mark, report, failed, poll)
 
 
@@ -92,6 +99,26 @@ def open_registry(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Sou
     raise ImportError("only Windows has a registry")
 
 
+def open_services(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of services of Windows. Raises ImportError where there are none."""
+    del report  # all of it is told, or polled
+    if sys.platform == "win32":
+        from converge.sources.services import ServiceSource
+
+        return ServiceSource(mark, failed, poll)
+    raise ImportError("only Windows has these services")
+
+
+def open_processes(mark: Mark, report: Report, failed: Failed, poll: Poll) -> Source:
+    """News of processes. Raises ImportError where there is none."""
+    del report, poll  # all of it is told, or the source fails
+    if this_os() == "darwin":
+        from converge.sources.processes import ProcessSource
+
+        return ProcessSource(mark, failed)
+    raise ImportError("only macOS tells of any process")
+
+
 OPENERS: dict[type[Trigger], Opener] = {
     PathChanged: open_paths,
     UnitChanged: open_units,
@@ -100,6 +127,8 @@ OPENERS: dict[type[Trigger], Opener] = {
     FirewallChanged: open_firewall,
     LinkChanged: open_links,
     RegistryChanged: open_registry,
+    ServiceChanged: open_services,
+    ProcessEnded: open_processes,
 }
 
 

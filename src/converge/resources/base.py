@@ -137,6 +137,18 @@ class RegistryChanged(NamedTuple):
     key: str
 
 
+class ServiceChanged(NamedTuple):
+    """A service of Windows came to another state, or came to be."""
+
+    name: str
+
+
+class ProcessEnded(NamedTuple):
+    """A process of macOS has ended, or had before anybody asked."""
+
+    pid: int
+
+
 class Every(NamedTuple):
     """So many seconds have gone by: for what sends no news."""
 
@@ -151,6 +163,8 @@ Trigger: TypeAlias = (
     | FirewallChanged
     | LinkChanged
     | RegistryChanged
+    | ServiceChanged
+    | ProcessEnded
     | Every
 )
 

@@ -11,9 +11,12 @@ from converge.platform import Os
 from converge.resources.base import Resource, State
 
 RunState: TypeAlias = Literal["running", "stopped"]
+StartupType: TypeAlias = Literal["auto", "delayed-auto", "manual", "disabled"]
 
 _MANAGERS: Final[dict[Os, tuple[str, str]]] = {
     "linux": ("converge.resources.service.systemd", "SystemdService"),
+    "darwin": ("converge.resources.service.launchd", "LaunchdService"),
+    "windows": ("converge.resources.service.scm", "ScmService"),
 }
 """The class that declares a service on each system, and where it is; imported when a blueprint declares one."""
 
@@ -27,8 +30,8 @@ class Service(Resource):
     """
 
     kind: ClassVar[str] = "service"
-    platforms = ("linux",)
-    options_only_on: ClassVar = {"masked": ("linux",)}
+    platforms = ("linux", "darwin", "windows")
+    options_only_on: ClassVar = {"masked": ("linux",), "startup_type": ("windows",)}
     adoption = "by name"
 
     name: str
@@ -40,6 +43,8 @@ class Service(Resource):
     """Whether it is started at boot, or by what its ``[Install]`` section names. Unset: left as it is."""
     masked: bool | None = None
     """Whether nobody may start it at all. Unset: left as it is."""
+    startup_type: StartupType | None = None
+    """Who starts it: Windows at boot (``auto``) or a while after (``delayed-auto``), others (``manual``), nobody."""
     restart_on: Resource | str | Sequence[Resource | str] = ()
     """Restart it when one of these resources changed."""
     reload_on: Resource | str | Sequence[Resource | str] = ()
@@ -54,13 +59,14 @@ class Service(Resource):
         return self.name
 
     def mistakes(self) -> Iterator[str]:
-        if self.state is None and self.enable is None and self.masked is None and not self.refreshed_by():
-            yield "nothing is wanted of it; give state, enable, masked, restart_on or reload_on"
+        asked = (self.state, self.enable, self.masked, self.startup_type)
+        if all(each is None for each in asked) and not self.refreshed_by():
+            yield "nothing is wanted of it; give state, enable, masked or startup_type, or restart_on or reload_on"
         if self.refreshed_by() and (self.masked or self.state == "stopped"):
             yield "restart_on and reload_on have no meaning for what is not to run"
 
     def ends_first(self) -> bool:
-        return self.state == "stopped" or self.enable is False
+        return self.state == "stopped" or self.enable is False or self.startup_type == "disabled"
 
     def refreshed_by(self) -> Sequence[Resource | str]:
         return (*_several(self.restart_on), *_several(self.reload_on))
