@@ -8,8 +8,11 @@ import stat
 import sys
 from pathlib import Path
 
-from converge.platform import may_do_all
+from converge.platform import may_do_all, this_os
 from converge.resources.base import ResourceError
+
+_MAC_SUPPORT = "/Library/Application Support/converge"
+"""Below the root for root, below their home for others: macOS lets nobody make anything in its own folders."""
 
 
 def state_dir() -> Path:
@@ -19,8 +22,10 @@ def state_dir() -> Path:
     if sys.platform == "win32":
         return _windows_dir()
     if may_do_all():
-        return Path("/var/lib/converge")
+        return Path(_MAC_SUPPORT if this_os() == "darwin" else "/var/lib/converge")
     base = os.environ.get("XDG_STATE_HOME")
+    if not base and this_os() == "darwin":
+        return Path(f"{Path.home()}{_MAC_SUPPORT}")
     return (Path(base) if base else Path.home() / ".local" / "state") / "converge"
 
 
@@ -31,7 +36,7 @@ def runtime_dir() -> Path:
     if sys.platform == "win32":
         return _windows_dir() / "run"
     if may_do_all():
-        return Path("/run/converge")
+        return Path("/var/run/converge" if this_os() == "darwin" else "/run/converge")
     base = os.environ.get("XDG_RUNTIME_DIR")
     return Path(base) / "converge" if base else state_dir() / "run"
 

@@ -69,20 +69,20 @@ def test_all_mistakes_are_told_together_with_line_and_hint(place: Place) -> None
 
 
 def test_a_kind_that_the_platform_lacks_is_a_mistake_with_its_line(place: Place) -> None:
-    place.declare('r.file("/etc/a", content="")\nr.service("nginx", enable=True)\nr.sysctl("vm.swappiness", 10)')
+    place.declare('r.file("/etc/a", content="")\nr.package("nginx")\nr.sysctl("vm.swappiness", 10)')
     assert check(place)[0] == 0
     code, _, err = check(place, "--platform", "darwin")
     assert code == 1
     assert err.splitlines()[1:] == [
-        f"{place.site}:10: service:nginx: there is no r.service on darwin, only on linux",
+        f"{place.site}:10: package:nginx: there is no r.package on darwin, only on linux",
         f"{place.site}:11: sysctl:vm.swappiness: there is no r.sysctl on darwin, only on linux",
     ]
 
 
 def test_the_blueprint_sees_the_pretended_platform(place: Place) -> None:
-    place.declare('if r.platform.os == "darwin":\n    r.service("nginx")\nassert r.platform.distro != "fedora"')
+    place.declare('if r.platform.os == "darwin":\n    r.package("nginx")\nassert r.platform.distro != "fedora"')
     assert check(place)[0] == 0
-    assert "r.service" in check(place, "--platform", "darwin")[2]
+    assert "r.package" in check(place, "--platform", "darwin")[2]
     assert f"{place.site}:11: AssertionError" in check(place, "--distro", "fedora")[2]
 
 

@@ -5,18 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import importlib.util
 import os
+import select
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from converge.resources.base import PathChanged
+from converge.sources import kqueue
 from converge.sources.inotify import PathSource
 from converge.sources.tree import Node
 
+ONLY_INOTIFY = {
+    # To have kqueue watch a device, it would have to be opened.
+    "test_devices_and_pipes_are_watched_for_what_they_are_not_for_what_goes_through",
+    # It does not tell which entry came, so that what is not there is marked on any change of its directory.
+    "test_keys_may_share_a_path_and_watch_several",
+    "test_names_of_all_kinds",
+    "test_deep_and_plain_keys_share_a_tree",
+}
 DEADLINE = 30.0  # for what is certain to come; reaching it is a failure
 
 
@@ -128,19 +142,71 @@ class Scene:
         assert not self.source._watches._links
 
 
+class KqueueScene(Scene):
+    """The same on macOS, with a stand-in for its kernel."""
+
+    def __init__(self, root: str, **options: object) -> None:
+        standin = _load_standin()
+        select.kqueue, select.kevent = standin.Kqueue, standin.Kevent  # type: ignore[attr-defined]  # not on Linux
+        kqueue.os = standin.Os()
+        self.kernel = kqueue.Kqueue(open_flags=os.O_PATH | os.O_NOFOLLOW)
+        kqueue.os.kqueue = self.kernel._queue  # type: ignore[attr-defined]  # it is the stand-in's
+        super().__init__(root, kernel=lambda _: self.kernel, mountinfo="", **options)
+
+    async def settle(self) -> None:
+        while True:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if not self.kernel._queue.tells():
+                return
+
+    def kernel_watches(self) -> list[tuple[int, int]]:
+        vnodes = self.kernel._vnodes
+        assert self.kernel._queue.knotes() == len(self.kernel._held)
+        assert len(vnodes) + sum(len(each.contents) for each in vnodes.values()) == len(self.kernel._held)
+        return [(vnode.watch, vnode.identity[1]) for vnode in vnodes.values()]
+
+
+def _load_standin() -> ModuleType:
+    name = "sources_standin"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "standin.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
 Body = Callable[[Scene], Awaitable[None]]
 Run = Callable[..., Scene]
 Mount = Callable[..., None]
 Nobody = Callable[[], contextlib.AbstractContextManager[None]]
 
 
-@pytest.fixture
-def run(tmp_path: object) -> Run:
-    """Run a coroutine with a scene, in a folder of its own."""
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is told of paths is the same everywhere."""
+    everywhere = metafunc.module.__name__.endswith("test_inotify") and metafunc.function.__name__ not in ONLY_INOTIFY
+    if everywhere and "run" in metafunc.fixturenames:
+        metafunc.parametrize("run", [Scene, KqueueScene], indirect=True, ids=["inotify", "kqueue"])
 
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, tmp_path: object) -> Run:
+    """Run a coroutine with a scene, in a folder of its own."""
+    return _runner(tmp_path, getattr(request, "param", Scene))
+
+
+@pytest.fixture
+def run_kqueue(tmp_path: object) -> Run:
+    """The same, as on macOS."""
+    return _runner(tmp_path, KqueueScene)
+
+
+def _runner(tmp_path: object, kind: type[Scene]) -> Run:
     def run_it(body: Body, **options: object) -> Scene:
         async def main() -> Scene:
-            scene = Scene(os.path.realpath(str(tmp_path)), **options)
+            scene = kind(os.path.realpath(str(tmp_path)), **options)
             try:
                 await body(scene)
             finally:

@@ -109,11 +109,12 @@ class Files:
         return facts
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["Scene", "KqueueScene"])
 def scene_type(request: pytest.FixtureRequest) -> type[Scene]:
     """The class itself: a test that Hypothesis repeats needs a new scene each time."""
     plugins = request.config.pluginmanager.get_plugins()
-    types: list[type[Scene]] = [plugin.Scene for plugin in plugins if isinstance(getattr(plugin, "Scene", None), type)]
+    name = request.param
+    types: list[type[Scene]] = [getattr(each, name) for each in plugins if isinstance(getattr(each, name, None), type)]
     return types[0]
 
 

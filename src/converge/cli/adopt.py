@@ -62,7 +62,7 @@ def _kind(name: str) -> tuple[str, type[Resource]]:
 
     own = own_kinds()
     kind = own.get(name) or kind_named(name)
-    offered = sorted(each for each, its in own.items() if its.adoption)
+    offered = sorted(each for each, its in own.items() if its.adoption and this_os() in its.platforms)
     if kind is None:
         raise ConvergeError(f"there is no kind called {name!r}{nearest(name, own)}")
     if not kind.adoption:

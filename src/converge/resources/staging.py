@@ -11,10 +11,11 @@ from types import TracebackType
 from converge.openflags import open_flags
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.errors import explain
+from converge.resources.file.handles import mount_points
 from converge.resources.file.place import look, type_name
 from converge.resources.file.replacement import leftovers, temporary_name
 from converge.resources.file.traverse import Directories, sync_directory
-from converge.resources.file.tree import Tree, mount_points, remove_tree
+from converge.resources.file.tree import Tree, remove_tree
 
 _LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _EXCHANGE = 2

@@ -14,16 +14,18 @@ Poll: TypeAlias = Callable[[str, float], None]
 """Asks for a key to be marked every so many seconds; 0 ends it."""
 
 LIMITS: Final = frozenset((errno.ENOSPC, errno.ENOMEM))
-_WATCHES: Final = "/proc/sys/fs/inotify/max_user_watches"
+_NO_MORE: Final = "no more watches"
 
 
 class Blind:
     """The nodes that tell nothing or not everything, and the keys that are polled because of them."""
 
-    def __init__(self, report: Report, poll: Poll, seconds: float) -> None:
+    def __init__(self, report: Report, poll: Poll, seconds: float, limit: Callable[[], str]) -> None:
         self._report = report
         self._poll = poll
         self._seconds = seconds
+        self._limit = limit
+        """Which limit it is that is reached where the kernel has no more to give, and how it is raised."""
         self._told: set[str] = set()
         self.nodes: dict[Node, int] = {}
         """Nodes that cannot be watched, with the error number: nothing at or below them is sure to be noticed."""
@@ -74,7 +76,7 @@ class Blind:
         self.stale = False
         wanted = set(self._keys())
         if not any(error in LIMITS for error in self.nodes.values()):
-            self._told.discard(_WATCHES)
+            self._told.discard(_NO_MORE)
         for key in sorted(self.polled - wanted):
             self.forget(key)
         for key in sorted(wanted - self.polled):
@@ -102,15 +104,11 @@ class Blind:
 
     def _explain(self, node: Node, error: int) -> None:
         if error in LIMITS:
-            if _WATCHES in self._told:
+            if _NO_MORE in self._told:
                 return
-            self._told.add(_WATCHES)
-            limit = _number(_WATCHES)
+            self._told.add(_NO_MORE)
             self._report(
-                "warning",
-                f"no more inotify watches are to be had (fs.inotify.max_user_watches is {limit}); raise it with "
-                f"'sysctl fs.inotify.max_user_watches={max(524288, 2 * limit)}'; what cannot be watched is polled "
-                f"every {self._seconds:g} s until then",
+                "warning", f"{self._limit()}; what cannot be watched is polled every {self._seconds:g} s until then"
             )
             return
         behind = node.link.stations if node.link is not None else ()
@@ -120,11 +118,3 @@ class Blind:
                 f"cannot watch {node.path()}: {os.strerror(error)}; polling every {self._seconds:g} s "
                 "what is declared there",
             )
-
-
-def _number(path: str) -> int:
-    try:
-        with open(path) as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0  # only a figure in a sentence

@@ -1,9 +1,8 @@
-"""News of paths, from the kernel's inotify: one descriptor for all keys, whether or not the paths exist yet."""
+"""News of paths, from the kernel: one descriptor for all keys, whether or not the paths exist yet."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import math
 import os
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from converge.sources.base import Mark, Report
 from converge.sources.blind import LIMITS, Blind, Poll
 from converge.sources.mounts import MountSource
 from converge.sources.tree import Node
-from converge.sources.watches import ENTRIES, GONE, IGNORED, ISDIR, OVERFLOW, Watches
+from converge.sources.watches import ENTRIES, GONE, IGNORED, ISDIR, OVERFLOW, Kernel, Watches
 
 _BUFFER: Final = 1 << 16  # some 2,000 events, a few milliseconds: nobody else waits longer than that for the loop
 _QUIET: Final = 60.0  # a storm of changes overflows many times; once a minute is enough to know
@@ -30,7 +29,8 @@ class PathSource:
     """Serves :class:`PathChanged`.
 
     ``poll(key, seconds)`` is called for keys whose changes the kernel will not tell, and with 0 when it does again.
-    Where the limit of inotify instances is reached it says so and raises OSError.
+    ``kernel`` opens what watches, and raises OSError where it cannot; inotify if nothing is said. Without ``mountinfo``
+    mounts are not told.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class PathSource:
         failed: Callable[[BaseException], None],
         poll: Poll,
         *,
+        kernel: Callable[[Report], Kernel] | None = None,
         seconds: float = 30.0,
         mountinfo: str = "/proc/self/mountinfo",
     ) -> None:
@@ -48,26 +49,19 @@ class PathSource:
         self._failed = failed
         self._seconds = seconds
         self._watched: dict[str, tuple[Node, ...]] = {}
-        self._blind = Blind(report, poll, seconds)
+        opened = _inotify(report) if kernel is None else kernel(report)
+        self._blind = Blind(report, poll, seconds, opened.limit)
         self._timer: asyncio.TimerHandle | None = None
         self._reviewing: asyncio.Handle | None = None
         self._quiet_until = 0.0
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        try:
-            self._watches = Watches(self._blind)
-        except OSError as error:
-            if error.errno == errno.EMFILE:
-                report(
-                    "warning",
-                    "no more inotify instances are to be had; raise the limit with "
-                    "'sysctl fs.inotify.max_user_instances=1024'",
-                )
-            raise
+        self._watches = Watches(opened, self._blind)
         self._mounts: MountSource | None = None
         try:
-            self._mounts = MountSource(self.remounted, self._fail, mountinfo)
-            self._watches.mounts = self._mounts.mounts
+            if mountinfo:
+                self._mounts = MountSource(self.remounted, self._fail, mountinfo)
+                self._watches.mounts = self._mounts.mounts
         except OSError as error:
             report("warning", f"mounts are not watched: cannot read {mountinfo}: {error.strerror}")
         self._watches.arm(self._watches.root)
@@ -234,6 +228,12 @@ class PathSource:
         if not self._closed:
             self.close()
             self._failed(error)
+
+
+def _inotify(report: Report) -> Kernel:
+    from converge.sources.kernel import Inotify
+
+    return Inotify(report)
 
 
 def _is_plain(path: str) -> bool:

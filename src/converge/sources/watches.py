@@ -10,25 +10,36 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
-
-from inotify_simple import INotify, flags, parse_events  # type: ignore[import-untyped]  # it has no type hints
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 from converge.sources.blind import Blind
-from converge.sources.kernel import add_watch, type_of
 from converge.sources.mounts import PSEUDO, ROOT, Mount
 from converge.sources.tree import ABSENT, BLIND, Key, Link, Node, ring
 
-ENTRIES: Final = int(flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO)
-GONE: Final = int(flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT | flags.IGNORED)
-IGNORED: Final = int(flags.IGNORED)
-OVERFLOW: Final = int(flags.Q_OVERFLOW)
-ISDIR: Final = int(flags.ISDIR)
-_SELF: Final = int(flags.DELETE_SELF | flags.MOVE_SELF | flags.DONT_FOLLOW | flags.MASK_ADD)
-_CONTENT: Final = int(flags.MODIFY | flags.ATTRIB | flags.CLOSE_WRITE)
-_ATTRIB: Final = int(flags.ATTRIB)
-_DIRECTORY: Final = int(ENTRIES | flags.ONLYDIR)
+# What sys/inotify.h calls it, IN_ before each; other kernels are asked in the same words.
+MODIFY: Final = 0x2
+ATTRIB: Final = 0x4
+CLOSE_WRITE: Final = 0x8
+MOVED_FROM: Final = 0x40
+MOVED_TO: Final = 0x80
+CREATE: Final = 0x100
+DELETE: Final = 0x200
+DELETE_SELF: Final = 0x400
+MOVE_SELF: Final = 0x800
+UNMOUNT: Final = 0x2000
+OVERFLOW: Final = 0x4000
+IGNORED: Final = 0x8000
+ONLYDIR: Final = 0x1000000
+DONT_FOLLOW: Final = 0x2000000
+MASK_ADD: Final = 0x20000000
+ISDIR: Final = 0x40000000
+
+ENTRIES: Final = CREATE | DELETE | MOVED_FROM | MOVED_TO
+GONE: Final = DELETE_SELF | MOVE_SELF | UNMOUNT | IGNORED
+CONTENT: Final = MODIFY | ATTRIB | CLOSE_WRITE
+_SELF: Final = DELETE_SELF | MOVE_SELF | DONT_FOLLOW | MASK_ADD
+_DIRECTORY: Final = ENTRIES | ONLYDIR
 
 # EINVAL: what was a link a moment ago is none any more, and the news of that is on its way.
 _NOWHERE: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL))
@@ -37,11 +48,45 @@ _MANY: Final = 64
 _MOST_LINKS: Final = 40  # the kernel gives up on a path with more of them
 
 
-class Watches:
-    """A tree of nodes, and the watches that they hold on one inotify descriptor."""
+class Kernel(Protocol):
+    """What watches paths, one by one.
 
-    def __init__(self, blind: Blind) -> None:
-        self._inotify = INotify(nonblocking=True)
+    One that cannot tell the names of entries that came and went tells of those that were looked for and not there.
+    """
+
+    tells_names: bool
+    """Whether it tells of every entry of a directory that comes or goes."""
+
+    def fileno(self) -> int:
+        """What can be read when there are events."""
+
+    def read(self, size: int) -> Sequence[tuple[int, int, int, str]]:
+        """Events that have come, with watch, mask, cookie and name. Raises BlockingIOError where there are none."""
+
+    def add(self, path: str, mask: int) -> int:
+        """Watch what is at a path, for this as well as for what it was watched for. Raises OSError."""
+
+    def remove(self, watch: int) -> None:
+        """End a watch. Raises OSError, with EINVAL where it has ended already."""
+
+    def type_of(self, path: str) -> int:
+        """The file type bits of what is at a path, itself and not where it may lead. Raises OSError."""
+
+    def entries(self, path: str, wanted: Iterable[str]) -> Mapping[str, bool]:
+        """The names in a directory, and whether each is one itself; ``wanted`` are looked for. Raises OSError."""
+
+    def limit(self) -> str:
+        """Why there are no more watches, for a person."""
+
+    def close(self) -> None:
+        """Give all watches back."""
+
+
+class Watches:
+    """A tree of nodes, and the watches that they hold on one descriptor."""
+
+    def __init__(self, kernel: Kernel, blind: Blind) -> None:
+        self._kernel = kernel
         self._following = 0
         self.mounts: dict[str, Mount] = {"/": ROOT}
         self.root = Node("", None)
@@ -51,17 +96,16 @@ class Watches:
         self._blind = blind
 
     def fileno(self) -> int:
-        """The inotify descriptor."""
-        return int(self._inotify.fileno())
+        """What can be read when there are events."""
+        return self._kernel.fileno()
 
     def read(self, size: int) -> Sequence[tuple[int, int, int, str]]:
         """Events that have come, with watch, mask, cookie and name. Raises BlockingIOError where there are none."""
-        events: Sequence[tuple[int, int, int, str]] = parse_events(os.read(self.fileno(), size))
-        return events
+        return self._kernel.read(size)
 
     def close(self) -> None:
         """Give all watches back."""
-        self._inotify.close()
+        self._kernel.close()
 
     # --- what is wanted -----------------------------------------------------------------------------------
 
@@ -146,7 +190,7 @@ class Watches:
             return node.children.values()
         try:
             # Whatever is made after the watch, and perhaps not listed, sends news of its own.
-            there = set(os.listdir(node.real() or ""))
+            there = self._kernel.entries(node.real() or "", node.children)
         except OSError:
             return node.children.values()
         children = list(node.children.items())
@@ -164,9 +208,9 @@ class Watches:
             return None
         path = node.path()
         try:
-            if path in self.mounts or not stat.S_ISREG(type_of(path)):
+            if path in self.mounts or not stat.S_ISREG(self._kernel.type_of(path)):
                 return None
-            wd = add_watch(self.fileno(), path, _SELF | _CONTENT)
+            wd = self._kernel.add(path, _SELF | CONTENT)
         except OSError:
             return None  # the long way meets it, too, and deals with it
         changed = wd != node.wd
@@ -197,7 +241,7 @@ class Watches:
         parent = node.parent
         if not parent.mount.remote:
             node.mount = self.mounts.get(path, parent.mount)
-        mode = stat.S_IFDIR if node.mount.remote else type_of(path)
+        mode = stat.S_IFDIR if node.mount.remote else self._kernel.type_of(path)
         if stat.S_ISLNK(mode):
             return self._arm_link(node, path)
         self._unlink(node)
@@ -211,26 +255,25 @@ class Watches:
             return BLIND
         mask = _SELF
         if stat.S_ISDIR(mode):
-            mask |= (_DIRECTORY if node.children or node.deep else 0) | (_ATTRIB if node.keys else 0)
-            mask |= _CONTENT if node.deep else 0
+            mask |= (_DIRECTORY if node.children or node.deep else 0) | (ATTRIB if node.keys else 0)
+            mask |= CONTENT if node.deep else 0
         else:
             # What goes through a pipe or a device is nobody's drift.
-            mask |= _CONTENT if stat.S_ISREG(mode) else _ATTRIB
-        wd = add_watch(self.fileno(), path, mask)
+            mask |= CONTENT if stat.S_ISREG(mode) else ATTRIB
+        wd = self._kernel.add(path, mask)
         self._hold(node, wd)
         if node.deep:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False) and entry.name not in node.children:
-                        node.children[entry.name] = Node(entry.name, node)
+            for name, is_dir in self._kernel.entries(path, ()).items():
+                if is_dir and name not in node.children:
+                    node.children[name] = Node(name, node)
         return wd
 
     def _arm_link(self, node: Node, path: str) -> int:
         """Watch a link and what decides where it leads; return the watch on the directory there, if one is wanted."""
         link = node.link = node.link or Link()
         self._links[node] = None
-        if node.keys:
-            self._hold_link(node, link, add_watch(self.fileno(), path, _SELF | _ATTRIB))
+        if node.keys or not self._kernel.tells_names:
+            self._hold_link(node, link, self._kernel.add(path, _SELF | ATTRIB))
         link.real = None
         text = os.readlink(path)
         self._following += 1
@@ -321,7 +364,7 @@ class Watches:
             self.owners[former] = others
         elif self.owners.pop(former, ()):
             try:
-                self._inotify.rm_watch(former)
+                self._kernel.remove(former)
             except OSError as error:
                 if error.errno != errno.EINVAL:  # it has ended with what it watched, and the news is on its way
                     raise

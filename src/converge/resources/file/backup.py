@@ -65,7 +65,7 @@ def _copy(folder: int, name: str, place: str) -> None:
 
 
 def _sync(folder: str) -> None:
-    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(folder, open_flags("O_PATH", "O_DIRECTORY", "O_CLOEXEC"))
     try:
         sync_directory(handle)
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from converge.resources.base import Action, Change
 from converge.resources.file.batch import Batch
+from converge.resources.file.handles import changeable
 from converge.resources.file.names import group_name, owner_name
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def foretold_ownership(entry: Entry, action: Action = "create") -> Iterator[Chan
 
 def set_metadata(handle: int, status: os.stat_result, uid: int | None, gid: int | None, mode: int | None) -> None:
     """Owner, group and mode of what a descriptor stands for, which may be one that only marks a place."""
-    place = f"/proc/self/fd/{handle}"
+    place = changeable(handle)
     moved = (uid is not None and uid != status.st_uid) or (gid is not None and gid != status.st_gid)
     if moved:
         os.chown(place, -1 if uid is None else uid, -1 if gid is None else gid)

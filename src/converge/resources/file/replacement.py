@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from converge.openflags import open_flags
 from converge.resources.file.content import Content, pieces
+from converge.resources.file.handles import copy_attributes_of_macos
 
 NEW_MODE = 0o644
 """Of files whose mode is not declared."""
@@ -80,7 +81,10 @@ class Replacement:
         Returns whether owner, group and mode were so from the beginning.
         """
         if old is not None:
-            _copy_attributes(self.folder, self.name, self.handle)
+            if hasattr(os, "listxattr"):
+                _copy_attributes(self.folder, self.name, self.handle)
+            else:
+                copy_attributes_of_macos(self.folder, self.name, self.handle)
             uid = old.st_uid if uid is None else uid
             gid = old.st_gid if gid is None else gid
             mode = stat.S_IMODE(old.st_mode) if mode is None else mode

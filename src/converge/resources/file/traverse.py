@@ -14,6 +14,7 @@ from types import TracebackType
 from converge.openflags import open_flags
 from converge.resources.base import ResourceError
 from converge.resources.file.errors import shown
+from converge.resources.file.handles import changeable
 from converge.resources.file.names import owner_name
 
 _OPEN = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
@@ -103,7 +104,7 @@ def _make_one(handle: int, name: str) -> None:
     try:
         mode = stat.S_IMODE(os.fstat(made).st_mode)
         if mode & 0o777 != 0o755:
-            os.chmod(f"/proc/self/fd/{made}", mode & ~0o777 | 0o755)  # noqa: S103 - what directories have
+            os.chmod(changeable(made), mode & ~0o777 | 0o755)  # noqa: S103 - what directories have
     finally:
         os.close(made)
     sync_directory(handle)

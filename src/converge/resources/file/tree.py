@@ -12,6 +12,7 @@ from converge.openflags import open_flags
 from converge.resources.base import ResourceError
 from converge.resources.file.comparison import is_exposed
 from converge.resources.file.errors import shown
+from converge.resources.file.handles import mount_points, real_path
 from converge.resources.file.names import owner_name
 from converge.resources.file.replacement import looks_temporary
 from converge.resources.file.traverse import sync_directory
@@ -55,7 +56,7 @@ class Tree:
         for where, handle, names in self._walk(kept):
             for name in names:
                 path = f"{self.path}/{where}{name}"
-                real = f"{_real(handle)}/{name}"
+                real = f"{real_path(handle)}/{name}"
                 if path in kept or _belongs(name, f"{self.path}/{where}", managed) or _holds_mount(real, mounts):
                     continue
                 yield where + name
@@ -106,7 +107,7 @@ class Tree:
 
 def remove_tree(folder: int, name: str, path: str) -> None:
     """Remove an entry with all that is below it, but never what is mounted there."""
-    real = f"{_real(folder)}/{name}"
+    real = f"{real_path(folder)}/{name}"
     if _holds_mount(real, mount_points()):
         raise ResourceError(f"{shown(path)} has a file system mounted in it; unmount that first")
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
@@ -115,24 +116,8 @@ def remove_tree(folder: int, name: str, path: str) -> None:
         os.unlink(name, dir_fd=folder)
 
 
-def mount_points() -> frozenset[str]:
-    """Where file systems are mounted."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return frozenset(_unescaped(line.split(" ", 5)[4]) for line in file)
-
-
-def _unescaped(path: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        path = path.replace(code, character)
-    return path
-
-
 def _holds_mount(real: str, mounts: frozenset[str]) -> bool:
     return real in mounts or any(mount.startswith(real + "/") for mount in mounts)
-
-
-def _real(handle: int) -> str:
-    return os.readlink(f"/proc/self/fd/{handle}").rstrip("/")
 
 
 def _differs(status: os.stat_result, uid: int | None, gid: int | None) -> bool:

@@ -1,0 +1,119 @@
+"""Services of macOS: daemons of launchd. What talks to it is imported when first used."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from converge.platform import may_do_all
+from converge.resources.base import Adopted, Every, Named, Need, PathChanged, ProcessEnded, State, Trigger, Uses, Verb
+from converge.resources.service.service import Service
+
+if TYPE_CHECKING:
+    from typing import Self
+
+OWN_FOLDER: Final = "/Library/LaunchDaemons"
+FOLDERS: Final = (OWN_FOLDER, "/System/Library/LaunchDaemons")
+"""Where the property lists of daemons are: those of others than Apple, and Apple's."""
+OVERRIDES: Final = "/private/var/db/com.apple.xpc.launchd/disabled.plist"
+"""Where launchd keeps what was enabled and disabled."""
+LOOKED_AT_EVERY: Final = 30.0
+"""Seconds between looks: launchd tells nobody what it does, only the kernel tells that a process ended."""
+_LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
+_HOMEBREW: Final = "homebrew.mxcl."
+"""What Homebrew puts before the name of a package."""
+_SHORT: Final = 3
+"""Characters that a name needs for files to be found by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchdService(Service):
+    """A daemon of launchd."""
+
+    at_once: ClassVar[bool] = True
+
+    brought_by: str = field(init=False, compare=False, repr=False, default="")
+    """The id of the resource that brings the daemon; empty where the blueprint has none."""
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    def mistakes(self) -> Iterator[str]:
+        if "/" in self.name or self.name.endswith(".plist"):
+            yield f"{self.name!r} is no label; write it without folders and .plist, as launchctl print system has it"
+        elif not _LABEL.fullmatch(self.name):
+            yield f"{self.name!r} is no label of a daemon; launchctl print system lists them"
+        yield from Service.mistakes(self)
+        if self.enable is False and self.state == "running":
+            yield 'launchd starts nothing that is disabled; leave out enable=False or state="running"'
+
+    def among(self, ids: Collection[str]) -> LaunchdService:
+        """The same service, knowing what brings it: its property list, or else its package."""
+        for id in (self._file(), self._package()):
+            if id in ids:
+                known = copy.copy(self)
+                object.__setattr__(known, "brought_by", id)
+                return known
+        return self
+
+    def needs(self) -> Sequence[Need]:
+        found: list[Need] = [Uses(self._file()), Uses(self._package())]
+        if len(self.name) >= _SHORT:
+            found.append(Named(self.name.removeprefix(_HOMEBREW)))
+        return found
+
+    def triggers(self) -> Sequence[Trigger]:
+        from converge.resources.service.launchd.launchctl import process_of
+
+        pid = process_of(self.name)
+        ends = (ProcessEnded(pid),) if pid else ()
+        return (PathChanged(f"{OWN_FOLDER}/{self.name}.plist"), PathChanged(OVERRIDES), *ends, Every(LOOKED_AT_EVERY))
+
+    def moves(self) -> bool:
+        return True  # each time that it is started it is another process
+
+    def why_root(self) -> str | None:
+        return None if may_do_all() else "it manages a daemon of the system"
+
+    def group_key(self, verb: Verb) -> str | None:
+        """What is enabled is asked once for all; but each is started by itself, so that a slow one holds up nobody."""
+        return "service" if verb == "check" else None
+
+    def _file(self) -> str:
+        return f"file:{OWN_FOLDER}/{self.name}.plist"
+
+    def _package(self) -> str:
+        return f"package:{self.name.removeprefix(_HOMEBREW)}"
+
+    def missing_from(self) -> str:
+        """The id of what would bring it, were it there."""
+        return self.brought_by or self._file()
+
+    # --- what it does -------------------------------------------------------------------------------------
+
+    def apply(self, state: State) -> None:
+        from converge.resources.service.launchd.repair import repair
+
+        repair(self, state)
+
+    @classmethod
+    def adopt(cls, name: str) -> Adopted:
+        from converge.resources.service.launchd.inspection import adopt
+
+        return adopt(name)
+
+    def refresh(self, causes: Sequence[str]) -> None:
+        from converge.resources.service.launchd.repair import reload, restart
+
+        if self.only_reloads(causes):
+            reload(self)
+        else:
+            restart(self, causes)
+
+    @classmethod
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+        from converge.resources.service.launchd.inspection import inspect
+
+        return inspect(resources)
