@@ -1,37 +1,78 @@
-"""The recommendations of the ``cis`` blueprint as Markdown, from the very catalogue that it is made of."""
+"""The recommendations of the ``cis`` blueprint as Markdown, from the very catalogues that it is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-from converge.blueprints import cis
-from converge.blueprints.cis.catalogue import SECTIONS, Options, Rule
+from converge.blueprints.cis import linux, macos, windows
+from converge.blueprints.cis.guarded import Careful, Rule
+from converge.blueprints.cis.linux import catalogue
+from converge.blueprints.cis.macos import catalogue as macos_catalogue
+from converge.blueprints.cis.windows import catalogue as windows_catalogue
 from converge.declaration import Run
-from converge.platform import pretended_platform
+from converge.platform import Os, pretended_platform
 
-_ALL = Options(banner="-", cron_users=("root",), static_ipv6=True, time_servers=("ntp.example.com",))
-"""So that everything is declared."""
+G = TypeVar("G", bound=Careful)
+
 _ASIDE = ("exec:ssh reads", "exec:systemd-", "file:/run/sshd", "file:/etc/ssh/sshd_config")
 """What only serves other resources, unless a recommendation is about nothing else."""
 
 
-def tables() -> str:
+def tables(system: str) -> str:
     """A table for each section."""
-    everything = cis.rules()
-    return "\n".join("".join(_table(name, [rule for rule in everything if rule.section == name])) for name in SECTIONS)
+    return _TABLES[system]()
 
 
-def _table(section: str, rules: list[Rule]) -> Iterator[str]:
+def _linux() -> str:
+    everything = linux.rules()
+    return "\n".join(
+        "".join(_linux_table(name, [rule for rule in everything if rule.section == name]))
+        for name in catalogue.SECTIONS
+    )
+
+
+def _linux_table(section: str, rules: list[catalogue.Rule]) -> Iterator[str]:
     yield f"### {section}\n\n"
     yield "| Debian 12 | Ubuntu 22.04 | what holds | why | resources |\n|---|---|---|---|---|\n"
     for rule in rules:
         numbers = [", ".join(each) or "–" for each in (rule.debian, rule.ubuntu)]
-        resources = ", ".join(f"`{id}`" for id in _ids(rule))
+        resources = ", ".join(f"`{id}`" for id in _linux_ids(rule))
         yield f"| {' | '.join(numbers)} | {rule.title} | {rule.why} | {resources} |\n"
 
 
-def _ids(rule: Rule) -> list[str]:
+def _linux_ids(rule: catalogue.Rule) -> list[str]:
     run = Run(platform=pretended_platform("linux", "debian"))
-    cis.declare(run, [rule], _ALL)
+    # Parameters with which everything is declared.
+    given = linux.Options(banner="-", cron_users=("root",), static_ipv6=True, time_servers=("ntp.example.com",))
+    linux.declare(run, [rule], given)
     ids = list(run._declared)
     return [id for id in ids if not id.startswith(_ASIDE) or "sshd_config.d" in id] or ids[-1:]
+
+
+def _windows() -> str:
+    given = windows.Options(banner="-", banner_title="-", unguarded=tuple(windows_catalogue.GUARDS))
+    return _guarded(windows.rules(), "windows", lambda run, rule: windows.declare(run, [rule], given))
+
+
+def _macos() -> str:
+    given = macos.Options(banner="-", people=("NAME",), unguarded=tuple(macos_catalogue.GUARDS))
+    return _guarded(macos.rules(), "darwin", lambda run, rule: macos.declare(run, [rule], given))
+
+
+def _guarded(rules: Sequence[Rule[G]], system: Os, declare: Callable[[Run, Rule[G]], None]) -> str:
+    def rows(section: str) -> Iterator[str]:
+        yield f"### {section}\n\n"
+        yield "| number | what holds | why | only with | resources |\n|---|---|---|---|---|\n"
+        for rule in rules:
+            if rule.section == section:
+                run = Run(platform=pretended_platform(system))
+                declare(run, rule)
+                resources = ", ".join(f"`{id}`" for id in run._declared)
+                guard = f"`unguarded={rule.guard}`" if rule.guard else ""
+                yield f"| {rule.number} | {rule.title} | {rule.why} | {guard} | {resources} |\n"
+
+    return "\n".join("".join(rows(section)) for section in dict.fromkeys(rule.section for rule in rules))
+
+
+_TABLES: dict[str, Callable[[], str]] = {"linux": _linux, "windows": _windows, "macos": _macos}

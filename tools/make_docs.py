@@ -78,7 +78,7 @@ def made(what: str, old: str, sandbox: Sandbox) -> str:
     if verb == "cis":
         from cis_table import tables
 
-        return tables()
+        return tables(name)
     if verb == "session":
         new = f"```console\n{sandbox.session(old)}```\n"
         return old if timeless(old) == timeless(new) else new
@@ -185,6 +185,8 @@ _WORDS = {
     "Verdict": '`"allow"`, `"block"` or `"reject"`',
     "MountState": '`"mounted"`, `"unmounted"` or `"absent"`',
     "RunState": '`"running"` or `"stopped"`',
+    "StartupType": '`"auto"`, `"delayed-auto"`, `"manual"` or `"disabled"`',
+    "Category": '`"password"` or `"lockout"`',
     "Resource": "resource",
     "Line": "`Line`",
     "Block": "`Block`",

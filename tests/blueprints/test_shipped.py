@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converge.blueprints import administrators, parts
-from converge.blueprints.cis import chosen, rules
-from converge.blueprints.cis import declare as declare_cis
-from converge.blueprints.cis.catalogue import SECTIONS, Options, Rule
+from converge.blueprints.cis.linux import declare as declare_cis
+from converge.blueprints.cis.linux import rules
+from converge.blueprints.cis.linux.catalogue import SECTIONS, Options, Rule
+from converge.blueprints.cis.selection import chosen
 from converge.declaration import BlueprintFunction, Run, registry
 from converge.loading import Given, load
 from converge.platform import DISTROS, pretended_platform
@@ -53,9 +54,10 @@ def test_a_mac_and_a_windows_machine_have_blueprints_of_their_own() -> None:
     mac = declare("darwin", platform="darwin")
     assert mac.mistakes == ()
     assert mac.has("plist:com.apple.SoftwareUpdate:CriticalUpdateInstall")
-    without = declare("darwin", platform="darwin", automatic_updates=False, firewall=False)
+    assert mac.has("service:com.apple.tftpd")
+    without = declare("darwin", platform="darwin", automatic_updates=False, firewall=False, old_services=True)
     assert set(without.ids) < set(mac.ids)
-    assert not any("SoftwareUpdate" in id or id.startswith("exec:") for id in without.ids)
+    assert not any("SoftwareUpdate" in id or id.startswith(("exec:", "service:")) for id in without.ids)
 
     windows = declare("windows", platform="windows")
     assert windows.mistakes == ()
@@ -75,8 +77,7 @@ def test_cis_is_for_debian_and_ubuntu(distro: str) -> None:
 @pytest.mark.parametrize(
     ("name", "platform", "distro", "why"),
     [
-        ("cis", "linux", "fedora", "cis is made for Debian and Ubuntu, and this is fedora"),
-        ("cis", "darwin", "", "cis is made for Debian and Ubuntu, and this is darwin"),
+        ("cis", "linux", "fedora", "cis is made for Debian, Ubuntu, Windows and macOS, and this is fedora"),
         ("linux_server", "darwin", "", "linux_server is made for Linux, and this is macOS"),
         ("windows", "linux", "", "windows is made for Windows, and this is Linux"),
         ("darwin", "linux", "", "darwin is made for macOS, and this is Linux"),
@@ -133,7 +134,7 @@ def test_a_section_can_be_had_alone_and_left_out(section: str) -> None:
     without = set(declare("cis", distro="debian", skip=[section]).ids)
     assert alone
     assert alone | without == everything
-    assert not {rule.section for rule in chosen([section], [])} - {section}
+    assert not {rule.section for rule in chosen(rules(), [section], [])} - {section}
 
 
 def only(rule: Rule) -> BlueprintFunction:

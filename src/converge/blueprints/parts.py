@@ -33,6 +33,26 @@ def only_on(r: Run, system: Os, name: str) -> None:
         raise ConvergeError(f"{name} is made for {_SYSTEMS[system]}, and this is {_SYSTEMS[r.platform.os]}")
 
 
+def registry_value(r: Run, key: str, value: str, data: int | str | list[str], type: str | None = None) -> None:
+    """A value in the registry, which several blueprints may want."""
+    r.registry(key, value, data=data, type=type)
+
+
+ALF = "/usr/libexec/ApplicationFirewall/socketfilterfw"
+SMB = "/Library/Preferences/SystemConfiguration/com.apple.smb.server.plist"
+
+
+def preference(r: Run, domain: str, key: str, value: bool | int | str | dict[str, int]) -> None:
+    """A preference of a whole Mac, which several blueprints may want."""
+    r.plist(domain, key, value=value)
+
+
+def application_firewall(r: Run) -> None:
+    """The firewall of macOS is on. Since macOS 15 its state is in no file that others may write."""
+    on = f"{ALF} --getglobalstate | grep -q 'State = [12]'"
+    r.exec("application firewall on", [ALF, "--setglobalstate", "on"], unless=["/bin/sh", "-c", on])
+
+
 def setting(r: Run, key: str, value: str, optional: bool) -> None:
     """A setting of the kernel. ``optional``: not every kernel has it."""
     there = file_exists(f"/proc/sys/{key.replace('.', '/')}") if optional else None

@@ -23,7 +23,7 @@ _SHIPPED = {
     "linux_server": _Shipped("converge.blueprints.linux_server", "linux, with SSH, firewall and network settings"),
     "darwin": _Shipped("converge.blueprints.darwin", "what nobody objects to on any Mac"),
     "windows": _Shipped("converge.blueprints.windows", "what nobody objects to on any Windows machine"),
-    "cis": _Shipped("converge.blueprints.cis", "CIS level 1 for a Debian or Ubuntu server"),
+    "cis": _Shipped("converge.blueprints.cis", "CIS level 1 for Debian, Ubuntu and Windows servers, and Macs"),
 }
 
 

@@ -21,7 +21,7 @@ _SETTINGS = (
     (rf"{_CONTROL}\Lsa", "RestrictAnonymousSAM", 1),  # strangers are not told who has an account
     (rf"{_POLICIES}\Windows NT\DNSClient", "EnableMulticast", 0),  # nor does any neighbour answer for a host's name
     (rf"{_POLICIES}\Windows NT\Terminal Services", "UserAuthentication", 1),  # who connects is known before a session
-    (r"HKLM\SYSTEM\CurrentControlSet\Services\LanmanServer\Parameters", "SMB1", 0),  # its successor is of 2006
+    (r"HKLM\SYSTEM\CurrentControlSet\Services\LanManServer\Parameters", "SMB1", 0),  # its successor is of 2006
     (rf"{_POLICIES}\Windows\PowerShell\ScriptBlockLogging", "EnableScriptBlockLogging", 1),
 )
 _UPDATES = rf"{_POLICIES}\Windows\WindowsUpdate\AU"
@@ -36,10 +36,10 @@ def windows(r: Run, automatic_updates: bool = True, firewall: bool = False) -> N
     """
     parts.only_on(r, "windows", "windows")
     for key, value, data in _SETTINGS:
-        r.registry(key, value=value, data=data)
+        r.include(parts.registry_value, key, value, data)
     if automatic_updates:
-        r.registry(_UPDATES, value="NoAutoUpdate", data=0)
-        r.registry(_UPDATES, value="AUOptions", data=4)
+        r.include(parts.registry_value, _UPDATES, "NoAutoUpdate", 0)
+        r.include(parts.registry_value, _UPDATES, "AUOptions", 4)
     if firewall:
         for profile in _PROFILES:
-            r.registry(rf"{_POLICIES}\WindowsFirewall\{profile}", value="EnableFirewall", data=1)
+            r.include(parts.registry_value, rf"{_POLICIES}\WindowsFirewall\{profile}", "EnableFirewall", 1)

@@ -1,80 +1,95 @@
-"""``cis``: level 1 of the CIS benchmarks for a Debian or Ubuntu server."""
+"""``cis``: level 1 of the CIS benchmarks, for Debian and Ubuntu servers, Windows servers and Macs.
+
+What the systems have in common is the choice of recommendations; each has a folder with its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 
-from converge.blueprints.cis.catalogue import EDITIONS, SECTIONS, Machine, Options, Section, TimeService
+from converge.blueprints.cis.linux.catalogue import TimeService
+from converge.blueprints.cis.selection import chosen
 from converge.declaration import Run
-from converge.errors import ConvergeError, nearest
-
-if TYPE_CHECKING:
-    from converge.blueprints.cis.catalogue import Rule
+from converge.errors import ConvergeError
+from converge.platform import Platform
 
 BANNER = "Authorized use only. What is done on this machine may be recorded and looked at.\n"
 
 
 def cis(
     r: Run,
-    sections: Sequence[Section] = (),
+    sections: Sequence[str] = (),
     skip: Sequence[str] = (),
+    banner: str = BANNER,
     keep: Sequence[str] = (),
     ports: Sequence[str] = (),
     ssh_from: Sequence[str] = (),
     ssh_port: int = 22,
     administrators: Sequence[str] = (),
-    banner: str = BANNER,
     cron_users: Sequence[str] = ("root",),
     forwarding: bool = False,
     static_ipv6: bool = False,
     time_service: TimeService = "systemd-timesyncd",
     time_servers: Sequence[str] = (),
+    unguarded: Sequence[str] = (),
+    password_length: int | None = None,
+    password_days: int = 365,
+    lockout_after: int = 5,
+    lockout_minutes: int = 15,
+    idle_seconds: int | None = None,
+    banner_title: str = "Authorized use only",
+    people: Sequence[str] = (),
 ) -> None:
     """The recommendations of level 1 that can be kept whole and do no harm; docs/blueprints/cis.md has them all.
 
     ``sections``: only these; empty is all of them.
     ``skip``: sections, numbers such as ``5.1.16``, or the beginnings of numbers such as ``2.1``, that are left out.
+    ``banner``: what is shown before a login, and on Linux after it.
+
+    On Linux:
     ``keep``: packages that the benchmark wants removed, and that are what this machine is for.
     ``ports``, ``ssh_from``, ``ssh_port``: what the firewall lets in, as for ``linux_server``.
     ``administrators``: whose SSH key allows to refuse root; the members of sudo and admin where it is empty.
-    ``banner``: what is shown before and after a login.
     ``cron_users``: who may have a crontab, and use at(1).
     ``forwarding``: this machine passes packets on, as a router does, and a host of containers.
     ``static_ipv6``: its IPv6 addresses are set by hand, so that routers need not be listened to.
     ``time_service``, ``time_servers``: what keeps the clock right, and from where; no servers leaves those there are.
+
+    On Windows and macOS:
+    ``unguarded``: what may be done although it can lock an administrator out.
+    ``password_length``, ``password_days``: of passwords at least, and until one must be another.
+    ``lockout_after``, ``lockout_minutes``: wrong passwords until an account is locked, and for how long.
+    ``idle_seconds``: until a session that nobody uses is locked, or has a screen saver.
+    ``banner_title``: what stands above the banner; on Windows.
+    ``people``: whose own settings are looked after; on macOS.
     """
-    if r.platform.distro not in EDITIONS:
-        raise ConvergeError(f"cis is made for Debian and Ubuntu, and this is {r.platform.distro or r.platform.os}")
-    given = Options(
-        keep, ports, ssh_from, ssh_port, administrators, banner, cron_users, forwarding, static_ipv6, time_service,
-        time_servers,
-    )  # fmt: skip
-    declare(r, chosen(sections, skip), given)
+    given = {name: value for name, value in locals().items() if name not in ("r", "sections", "skip")}
+    system = _system(r.platform)
+    for name, value in given.items():
+        if name not in system.Options._fields and value != _DEFAULTS[name]:
+            raise ConvergeError(f"{name} is no parameter of cis on {system.NAME}")
+    wanted = chosen(system.rules(), sections, skip)
+    system.declare(r, wanted, system.Options(**_known(given, system)))
 
 
-def rules() -> tuple[Rule, ...]:
-    """All recommendations, in the order of their numbers."""
-    from converge.blueprints.cis import access, logging, network, services, system
-
-    return (*system.RULES, *services.RULES, *network.RULES, *access.RULES, *logging.RULES)
+_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(cis).parameters.items()}
 
 
-def chosen(sections: Sequence[str], skip: Sequence[str]) -> list[Rule]:
-    """Those that are wanted. Raises ConvergeError for what is called like none."""
-    everything = rules()
-    for name in skip:
-        if not any(each.is_called(name) for each in everything):
-            raise ConvergeError(f"skip: nothing in cis is called {name!r}{nearest(name, SECTIONS)}")
-    wanted = [each for each in everything if not sections or each.section in sections]
-    return [each for each in wanted if not any(each.is_called(name) for name in skip)]
+def _known(given: Mapping[str, object], system: ModuleType) -> dict[str, object]:
+    """What is given of a system's own parameters; what is not has the default of its benchmark."""
+    return {name: value for name, value in given.items() if name in system.Options._fields and value is not None}
 
 
-def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
-    """Declare these recommendations."""
-    from converge.blueprints.cis.gathered import declare_gathered
+_SYSTEMS = {"debian": "linux", "ubuntu": "linux", "windows": "windows", "darwin": "macos"}
 
-    machine = Machine(r, given, ubuntu=r.platform.distro == "ubuntu")
-    for each in wanted:
-        each.declare(machine)
-    declare_gathered(machine)
+
+def _system(platform: Platform) -> ModuleType:
+    """The recommendations for a machine."""
+    from importlib import import_module
+
+    name = platform.distro or platform.os
+    if name not in _SYSTEMS:
+        raise ConvergeError(f"cis is made for Debian, Ubuntu, Windows and macOS, and this is {name}")
+    return import_module(f"{__name__}.{_SYSTEMS[name]}")

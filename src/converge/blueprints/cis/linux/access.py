@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from converge.blueprints import parts
 from converge.blueprints.administrators import an_administrator_has_a_key
-from converge.blueprints.cis.catalogue import (
+from converge.blueprints.cis.linux.catalogue import (
     Declaration,
     Machine,
     installed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converge.blueprints import parts
-from converge.blueprints.cis.catalogue import Declaration, Machine, gone, rule, setting
+from converge.blueprints.cis.linux.catalogue import Declaration, Machine, gone, rule, setting
 
 
 def _no_forwarding(machine: Machine, numbers: str) -> None:

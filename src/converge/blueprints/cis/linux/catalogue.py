@@ -14,8 +14,6 @@ from converge.blueprints import parts
 from converge.declaration import Run
 from converge.resources.file import Line
 
-EDITIONS = {"debian": "CIS Debian Linux 12 Benchmark v1.1.0", "ubuntu": "CIS Ubuntu Linux 22.04 LTS Benchmark v2.0.0"}
-
 Section: TypeAlias = Literal[
     "filesystems", "boot", "processes", "banners", "services", "clients", "time", "cron", "network", "firewall",
     "ssh", "sudo", "passwords", "sessions", "logging", "permissions",
@@ -72,10 +70,8 @@ class Rule(NamedTuple):
     def numbers(self, *, ubuntu: bool) -> tuple[str, ...]:
         return self.ubuntu if ubuntu else self.debian
 
-    def is_called(self, name: str) -> bool:
-        """Whether this is its section, or one of its numbers or the beginning of one."""
-        numbers = (*self.debian, *self.ubuntu)
-        return name == self.section or any(f"{number}.".startswith(f"{name}.") for number in numbers)
+    def all_numbers(self) -> Sequence[str]:
+        return (*self.debian, *self.ubuntu)
 
     def declare(self, machine: Machine) -> None:
         numbers = ", ".join(self.numbers(ubuntu=machine.ubuntu))

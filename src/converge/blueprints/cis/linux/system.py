@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converge.blueprints import parts
-from converge.blueprints.cis.catalogue import Declaration, Machine, gone, installed, limited, rule, setting
+from converge.blueprints.cis.linux.catalogue import Declaration, Machine, gone, installed, limited, rule, setting
 from converge.conditions import file_exists, package_installed
 from converge.resources.file import Line
 

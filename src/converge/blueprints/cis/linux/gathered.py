@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converge.blueprints import parts
-from converge.blueprints.cis.catalogue import Machine
+from converge.blueprints.cis.linux.catalogue import Machine
 from converge.conditions import file_exists
 
 _VISUDO = "/usr/sbin/visudo"

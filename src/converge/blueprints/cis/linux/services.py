@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from converge.blueprints import parts
-from converge.blueprints.cis.catalogue import Declaration, Machine, Rule, gone, rule
+from converge.blueprints.cis.linux.catalogue import Declaration, Machine, Rule, gone, rule
 from converge.conditions import package_installed
 
 _SERVERS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converge.blueprints import parts
-from converge.blueprints.cis.catalogue import Machine, journald, limited, owned, rule
+from converge.blueprints.cis.linux.catalogue import Machine, journald, limited, owned, rule
 from converge.conditions import package_installed
 
 

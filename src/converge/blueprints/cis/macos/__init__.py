@@ -1,0 +1,30 @@
+"""Level 1 of the CIS benchmark for macOS 15."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from converge.blueprints.cis import guarded
+from converge.blueprints.cis.macos.catalogue import GUARDS, Options, Rule
+from converge.declaration import Run
+from converge.errors import ConvergeError
+
+NAME = "macOS"
+
+
+def rules() -> tuple[Rule, ...]:
+    """All recommendations, in the order of their numbers."""
+    from converge.blueprints.cis.macos import access, settings, sharing, system
+
+    return (*settings.UPDATES, *sharing.RULES, *settings.RULES, *system.RULES, *access.RULES)
+
+
+def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
+    """Declare these recommendations; those that can lock somebody out only where that is wanted."""
+    for name, value in given._asdict().items():
+        if isinstance(value, int) and value < 1:
+            raise ConvergeError(f"{name} takes a number from 1 up, not {value}")
+    guarded.declare(r, wanted, given, GUARDS)
+
+
+__all__ = ["NAME", "Options", "declare", "rules"]

@@ -1,0 +1,72 @@
+"""Sections 2.2 and 2.3: the firewall, sharing, and the clock."""
+
+from __future__ import annotations
+
+from converge.blueprints import parts
+from converge.blueprints.cis.macos.catalogue import Chapter, Options, each_person, off, on, preference, script
+from converge.declaration import Run
+
+_firewall, _sharing, _time = Chapter("firewall"), Chapter("sharing"), Chapter("time")
+
+_KICKSTART = "/System/Library/CoreServices/RemoteManagement/ARDAgent.app/Contents/Resources/kickstart"
+_NAT = "/Library/Preferences/SystemConfiguration/com.apple.nat.plist"
+_UNSEEN = "What does not answer is not found, and what does not listen is not attacked."
+_NEAR = "Whoever is near enough could send something, or show it."
+_CLOCK = "Logs, certificates and logins with one-time codes go by the time."
+
+
+def _application_firewall(r: Run, _: Options) -> None:
+    r.include(parts.application_firewall)
+
+
+RULES = (
+    _firewall("2.2.1", "The application firewall is on", _UNSEEN, _application_firewall),
+    _firewall(
+        "2.2.2", "It does not answer those who only look", _UNSEEN,
+        script(
+            "stealth mode on", f"{parts.ALF} --getstealthmode | /usr/bin/grep -Eqi 'mode (is on|enabled)'",
+            f"{parts.ALF} --setstealthmode on",
+        ),
+    ),
+    _sharing(
+        "2.3.1.1", "Nothing comes by AirDrop", _NEAR, each_person("com.apple.NetworkBrowser", "DisableAirDrop", True),
+    ),
+    _sharing(
+        "2.3.1.2", "Nobody shows things on this screen by AirPlay", _NEAR,
+        # Spelled as Apple does.
+        each_person("com.apple.controlcenter", "AirplayRecieverEnabled", False, this_mac=True),
+    ),
+    _time(
+        "2.3.2.1", "The clock is set over the network", _CLOCK,
+        script(
+            "network time on", "/usr/sbin/systemsetup -getusingnetworktime | /usr/bin/grep -q 'Network Time: On'",
+            "/usr/sbin/systemsetup -setusingnetworktime on",
+        ),
+    ),
+    _time("2.3.2.2", "What sets it runs", _CLOCK, on("com.apple.timed")),
+    _sharing("2.3.3.1", "The drive for disks is not shared", _UNSEEN, off("com.apple.ODSAgent")),
+    _sharing("2.3.3.2", "Nor the screen", _UNSEEN, off("com.apple.screensharing"), guard="screen-sharing"),
+    _sharing("2.3.3.3", "Nor files", _UNSEEN, off("com.apple.smbd")),
+    _sharing(
+        "2.3.3.4", "Nor printers", _UNSEEN,
+        script(
+            "no shared printers", "/usr/sbin/cupsctl | /usr/bin/grep -q '^_share_printers=0'",
+            "/usr/sbin/cupsctl --no-share-printers",
+        ),
+    ),
+    _sharing("2.3.3.5", "There is no SSH", _UNSEEN, off("com.openssh.sshd"), guard="remote-login"),
+    _sharing(
+        "2.3.3.6", "Nor Apple Remote Desktop", _UNSEEN,
+        script("no remote management", "! /usr/bin/pgrep -qx ARDAgent", f"{_KICKSTART} -deactivate -stop"),
+        guard="remote-management",
+    ),
+    _sharing("2.3.3.7", "Nor Apple events from elsewhere", _UNSEEN, off("com.apple.AEServer")),
+    _sharing(
+        "2.3.3.8", "The internet is not shared", "A Mac in two networks must not join them.",
+        preference(_NAT, "NAT", {"Enabled": 0}),
+    ),
+    _sharing(
+        "2.3.3.11", "Files do not come by Bluetooth", _NEAR,
+        each_person("com.apple.Bluetooth", "PrefKeyServicesEnabled", False, this_mac=True),
+    ),
+)  # fmt: skip

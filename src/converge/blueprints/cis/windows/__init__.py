@@ -1,0 +1,40 @@
+"""Level 1 of the CIS benchmark for Windows Server 2022, as a member server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from converge.blueprints.cis import guarded
+from converge.blueprints.cis.windows.catalogue import GUARDS, Options, Rule
+from converge.declaration import Run
+
+NAME = "Windows"
+
+
+def rules() -> tuple[Rule, ...]:
+    """All recommendations, in the order of their numbers."""
+    from converge.blueprints.cis.windows import (
+        accounts,
+        audit,
+        components,
+        firewall,
+        hardening,
+        network,
+        options,
+        protection,
+        sharing,
+        system,
+    )
+
+    return (
+        *accounts.RULES, *options.RULES, *sharing.RULES, *firewall.RULES, *audit.RULES, *hardening.RULES,
+        *network.RULES, *system.RULES, *components.RULES, *protection.RULES,
+    )  # fmt: skip
+
+
+def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
+    """Declare these recommendations; those that can lock somebody out only where that is wanted."""
+    guarded.declare(r, wanted, given, GUARDS)
+
+
+__all__ = ["NAME", "Options", "declare", "rules"]

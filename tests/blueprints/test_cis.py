@@ -1,0 +1,78 @@
+"""What ``cis`` has in common on all systems: the choice of recommendations, and what the command line makes of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from converge.blueprints.cis import linux, macos, windows
+from converge.blueprints.cis.macos.catalogue import GUARDS as macos_guards
+from converge.blueprints.cis.selection import Recommendation, chosen
+from converge.blueprints.cis.windows.catalogue import GUARDS as windows_guards
+from converge.errors import ConvergeError
+
+SYSTEMS: dict[str, tuple[Recommendation, ...]] = {
+    "linux": linux.rules(), "windows": windows.rules(), "darwin": macos.rules()
+}  # fmt: skip
+
+
+def _beginnings(each: Recommendation) -> set[str]:
+    numbers = [number.split(".") for number in each.all_numbers()]
+    return {".".join(number[: length + 1]) for number in numbers for length in range(len(number))}
+
+
+@given(system=st.sampled_from(sorted(SYSTEMS)), data=st.data())
+def test_what_is_chosen_is_in_a_section_and_not_skipped(system: str, data: st.DataObject) -> None:
+    everything = SYSTEMS[system]
+    sections = sorted({each.section for each in everything})
+    names = sorted({*sections, *(name for each in everything for name in _beginnings(each))})
+    wanted = data.draw(st.lists(st.sampled_from(sections), max_size=3))
+    skip = data.draw(st.lists(st.sampled_from(names), max_size=3))
+    result = chosen(everything, wanted, skip)
+    assert result == [
+        each
+        for each in everything
+        if (not wanted or each.section in wanted) and not {each.section, *_beginnings(each)} & set(skip)
+    ]
+
+
+@given(system=st.sampled_from(sorted(SYSTEMS)), name=st.text(max_size=8))
+def test_what_nothing_is_called_is_refused(system: str, name: str) -> None:
+    everything = SYSTEMS[system]
+    if name not in {each.section for each in everything}:
+        with pytest.raises(ConvergeError, match="cis has no section"):
+            chosen(everything, [name], [])
+    if not any(name == each.section or name in _beginnings(each) for each in everything):
+        with pytest.raises(ConvergeError, match="nothing in cis is called"):
+            chosen(everything, [], [name])
+
+
+@pytest.mark.parametrize(("system", "guards"), [("Windows", windows_guards), ("macOS", macos_guards)])
+def test_the_page_tells_of_each_guard_and_section(system: str, guards: dict[str, str]) -> None:
+    everything = windows.rules() if system == "Windows" else macos.rules()
+    guarded = {name: [each.number for each in everything if each.guard == name] for name in guards}
+    page = (Path(__file__).parents[2] / "docs/shipped.md").read_text().partition(f"### cis on {system}\n")[2]
+    for name, what in guards.items():
+        assert f"| `{name}` | {', '.join(guarded[name])} | {what} |" in page
+    sections = dict.fromkeys(each.section for each in everything)
+    told = next(line for line in page.splitlines() if line.startswith("| `sections`"))
+    assert all(f"`{section}`" in told for section in sections)
+
+
+@pytest.mark.parametrize("platform", sorted(SYSTEMS))
+def test_it_can_be_checked_and_drawn_anywhere(platform: str) -> None:
+    assert "no mistakes" in _converge("check", "cis", "--platform", platform)
+    assert "layer 1" in _converge("graph", "cis", "--platform", platform)
+
+
+def _converge(*words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "converge", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
