@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +17,9 @@ from converge.blueprints.cis import linux, macos, windows
 from converge.blueprints.cis.macos.catalogue import GUARDS as macos_guards
 from converge.blueprints.cis.selection import Recommendation, chosen
 from converge.blueprints.cis.windows.catalogue import GUARDS as windows_guards
+from converge.declaration import BlueprintFunction, Run
 from converge.errors import ConvergeError
+from converge.testing import declare
 
 SYSTEMS: dict[str, tuple[Recommendation, ...]] = {
     "linux": linux.rules(), "windows": windows.rules(), "darwin": macos.rules()
@@ -50,6 +55,61 @@ def test_what_nothing_is_called_is_refused(system: str, name: str) -> None:
     if not any(name == each.section or name in _beginnings(each) for each in everything):
         with pytest.raises(ConvergeError, match="nothing in cis is called"):
             chosen(everything, [], [name])
+
+
+def all_of(platform: Any, **parameters: Any) -> set[str]:
+    """The ids that ``cis`` declares, with all that may be done."""
+    people = {"people": ["ada"]} if platform == "darwin" else {}
+    site = declare("cis", platform=platform, **{"unguarded": list(GUARDED[platform][1]), **people, **parameters})
+    assert site.mistakes == ()
+    return set(site.ids)
+
+
+GUARDED: dict[str, tuple[ModuleType, Mapping[str, str]]] = {
+    "windows": (windows, windows_guards), "darwin": (macos, macos_guards)
+}  # fmt: skip
+EACH_SECTION = [
+    (platform, section) for platform in GUARDED for section in dict.fromkeys(each.section for each in SYSTEMS[platform])
+]
+
+
+@pytest.mark.parametrize(("platform", "section"), EACH_SECTION)
+def test_a_section_can_be_had_alone_and_left_out(platform: str, section: str) -> None:
+    alone, without = all_of(platform, sections=[section]), all_of(platform, skip=[section])
+    assert alone
+    assert alone | without == all_of(platform)
+    assert not alone & without
+
+
+def only(system: ModuleType, rule: Any, given: Any) -> BlueprintFunction:
+    def alone(r: Run) -> None:
+        system.declare(r, [rule], given)
+
+    return alone
+
+
+@pytest.mark.parametrize("platform", GUARDED)
+def test_each_stands_alone_and_none_wants_what_another_has(platform: Any) -> None:
+    system, guards = GUARDED[platform]
+    given = system.Options(banner="-", unguarded=tuple(guards), **({"people": ["ada"]} if platform == "darwin" else {}))
+    seen: dict[str, str] = {}
+    for rule in system.rules():
+        site = declare(only(system, rule, given), platform=platform)
+        assert site.mistakes == (), rule
+        assert site.ids, rule
+        for id in site.ids:
+            assert seen.setdefault(id.lower(), rule.number) == rule.number, id
+
+
+@pytest.mark.parametrize("platform", GUARDED)
+def test_what_each_guard_is_for_is_done_only_with_it(platform: str) -> None:
+    system, guards = GUARDED[platform]
+    careful, everything = all_of(platform, unguarded=[]), all_of(platform)
+    assert {rule.guard for rule in system.rules()} - {None} == set(guards)
+    for guard in guards:
+        more = all_of(platform, unguarded=[guard]) - careful
+        assert more, guard
+        assert more <= everything
 
 
 @pytest.mark.parametrize(("system", "guards"), [("Windows", windows_guards), ("macOS", macos_guards)])

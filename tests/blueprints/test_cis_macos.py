@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from converge.blueprints.cis import macos
-from converge.blueprints.cis.macos.catalogue import GUARDS, SECTIONS, Rule
-from converge.declaration import BlueprintFunction, Run
+from converge.blueprints.cis.macos.catalogue import GUARDS, SECTIONS
+from converge.declaration import Run
 from converge.resources.exec import Exec
 from converge.testing import Site, declare
 
@@ -59,39 +59,8 @@ def test_every_recommendation_is_there_once_and_in_its_section() -> None:
         assert rule.why.endswith((".", "?"))
 
 
-def only(rule: Rule) -> BlueprintFunction:
-    def alone(r: Run) -> None:
-        macos.declare(r, [rule], macos.Options("-", _PEOPLE, unguarded=tuple(GUARDS)))
-
-    return alone
-
-
-def test_each_stands_alone_and_none_wants_what_another_has() -> None:
-    seen: dict[str, str] = {}
-    for rule in macos.rules():
-        site = declare(only(rule), platform="darwin")
-        assert site.mistakes == (), rule
-        assert site.ids, rule
-        for id in site.ids:
-            assert seen.setdefault(id.lower(), rule.number) == rule.number, id
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_a_section_can_be_had_alone_and_left_out(section: str) -> None:
-    everything, alone = set(cis(people=["ada"]).ids), set(cis(sections=[section], people=["ada"]).ids)
-    without = set(cis(skip=[section], people=["ada"]).ids)
-    assert alone
-    assert alone | without == everything
-    assert not alone & without
-
-
 def test_nothing_that_can_lock_out_is_done_unless_it_is_named() -> None:
     everything, careful = set(cis(unguarded=list(GUARDS)).ids), set(cis().ids)
-    assert {rule.guard for rule in macos.rules()} - {None} == set(GUARDS)
-    for guard in GUARDS:
-        more = set(cis(unguarded=[guard]).ids) - careful
-        assert more, guard
-        assert more <= everything
     for dangerous in (
         "service:com.openssh.sshd", "service:com.apple.screensharing", "exec:no remote management",
         "exec:password policy maxFailedLoginAttempts", "exec:password policy maxMinutesUntilChangePassword",

@@ -4,12 +4,8 @@ passwords, so that those sections can only be seen to fail with a sentence.
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from typing import Any
-
-import pytest
 
 from converge.blueprints.cis.windows.catalogue import GUARDS
 
@@ -31,28 +27,13 @@ def test_the_registry_of_cis_converges_and_stays(windows: Any) -> None:
 
 
 def test_what_another_program_changes_is_put_right(windows: Any) -> None:
-    daemon = windows.start(*CIS, "--out", "json")
-    stuck = threading.Timer(90, daemon.kill)
-    stuck.start()
-    try:
-        seen = []
-        for line in daemon.stdout:
-            seen.append(line)
-            if json.loads(line).get("event") == "watching":
-                break
-        else:
-            pytest.fail(f"it ended: {seen[-3:]}")
+    with windows.guarding(*CIS[1:]):
         began = time.monotonic()
         added = windows.reg("add", TERMINAL, "/v", "UserAuthentication", "/t", "REG_DWORD", "/d", "0", "/f")
         assert added.returncode == 0, added.stdout
         while "0x1" not in windows.reg("query", TERMINAL, "/v", "UserAuthentication").stdout:
             assert time.monotonic() - began < DEADLINE
         print(f"a value of cis changed: {time.monotonic() - began:.1f} s, with reg.exe's own time")
-        assert daemon.poll() is None
-    finally:
-        stuck.cancel()
-        daemon.kill()
-        daemon.wait(DEADLINE)
 
 
 def test_what_wine_lacks_is_said_in_a_sentence(windows: Any) -> None:

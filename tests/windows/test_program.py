@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +35,6 @@ def until_value(windows: Any, name: str, wanted: str, key: str = KEY) -> float:
     while wanted not in windows.reg("query", key, "/v", name).stdout:
         assert time.monotonic() - began < DEADLINE, f"{name} is not {wanted} again"
     return time.monotonic() - began
-
-
-@contextmanager
-def guarding(windows: Any, site: str) -> Iterator[Any]:
-    """A daemon that has put everything right and watches."""
-    daemon = windows.start("serve", site, "--out", "json")
-    stuck = threading.Timer(60, daemon.kill)
-    stuck.start()
-    try:
-        seen = []
-        for line in daemon.stdout:
-            seen.append(line)
-            if json.loads(line).get("event") == "watching":
-                break
-        else:
-            pytest.fail(f"it ended: {seen}")
-        yield daemon
-    finally:
-        stuck.cancel()
-        daemon.kill()
-        daemon.wait(DEADLINE)
 
 
 def test_the_program_starts(windows: Any) -> None:
@@ -98,14 +73,13 @@ def test_the_registry_is_converged_and_guarded(windows: Any, tmp_path: Path) -> 
     assert windows.converge("plan", site, "--detailed-exit-codes").returncode == 0
     assert "Gone" not in windows.reg("query", KEY).stdout
 
-    with guarding(windows, site) as daemon:
+    with windows.guarding(site):
         windows.reg("add", KEY, "/v", "Port", "/t", "REG_DWORD", "/d", "1", "/f")
         print(f"value changed: {until_value(windows, 'Port', '0x1f90'):.1f} s")
         windows.reg("delete", KEY, "/v", "Name", "/f")
         print(f"value deleted: {until_value(windows, 'Name', 'converge'):.1f} s")
         windows.reg("delete", KEY, "/f")
         print(f"key deleted: {until_value(windows, 'Folder', '%ProgramData%'):.1f} s")
-        assert daemon.poll() is None
 
 
 GATED = r"""
@@ -126,7 +100,7 @@ def gated(r: Run) -> None:
 def test_conditions_wait_for_the_registry(windows: Any, tmp_path: Path) -> None:
     (tmp_path / "gated.py").write_text(GATED)
     done, gate = r"HKLM\SOFTWARE\ConvergeDone", r"HKLM\SOFTWARE\ConvergeGate"
-    with guarding(windows, windows.path(tmp_path / "gated.py")):
+    with windows.guarding(windows.path(tmp_path / "gated.py")):
         assert "done" not in windows.reg("query", done).stdout
         windows.reg("add", gate, "/f")
         until_value(windows, "Key", "done", done)

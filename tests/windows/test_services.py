@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,27 +88,6 @@ class Services:
         path.write_text(f'from converge import Run, blueprint\n@blueprint("site")\ndef site(r: Run) -> None:\n{text}')
         return str(self.windows.path(path))
 
-    @contextmanager
-    def guarding(self, site: str) -> Iterator[None]:
-        """A daemon that has put everything right and watches."""
-        daemon = self.windows.start("serve", site, "--out", "json")
-        stuck = threading.Timer(60, daemon.kill)
-        stuck.start()
-        try:
-            seen = []
-            for line in daemon.stdout:
-                seen.append(line)
-                if json.loads(line).get("event") == "watching":
-                    break
-            else:
-                pytest.fail(f"it ended: {seen}")
-            yield
-            assert daemon.poll() is None
-        finally:
-            stuck.cancel()
-            daemon.kill()
-            daemon.wait(DEADLINE)
-
 
 @pytest.fixture(scope="module")
 def services(windows: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
@@ -138,7 +114,7 @@ def test_a_service_is_converged_and_guarded(services: Services) -> None:
     assert converge("plan", site, "--detailed-exit-codes").returncode == 0
     assert services.story("guarded") == ["start"]
 
-    with services.guarding(site):
+    with services.windows.guarding(site):
         for times in (2, 3, 4):
             time.sleep(1)  # beyond the time for which news is gathered, to see how long a single one takes
             services.sc("stop", "guarded")
@@ -155,7 +131,7 @@ def test_what_is_to_be_stopped_is_stopped_again(services: Services) -> None:
     site = services.blueprint('r.service("unwanted", state="stopped", startup_type="disabled", limit=100)')
     services.sc("start", "unwanted")
     services.until("unwanted", "start", 1)
-    with services.guarding(site):
+    with services.windows.guarding(site):
         services.until("unwanted", "stop", 1)
         services.set_start("unwanted", MANUAL)
         services.sc("start", "unwanted")
@@ -223,7 +199,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(services: Services) -> None:
 
 def test_a_service_that_comes_later_is_noticed(services: Services) -> None:
     site = services.blueprint('r.service("later", state="stopped")')
-    with services.guarding(site):
+    with services.windows.guarding(site):
         services.make("later")
         services.sc("start", "later")
         services.until("later", "stop", 1)
@@ -232,7 +208,7 @@ def test_a_service_that_comes_later_is_noticed(services: Services) -> None:
 def test_a_service_that_is_removed_and_made_anew_is_noticed(services: Services) -> None:
     services.make("anew")
     site = services.blueprint('r.service("anew", state="stopped", limit=100)')
-    with services.guarding(site):
+    with services.windows.guarding(site):
         services.sc("delete", "anew")
         ends = time.monotonic() + DEADLINE
         while not (services.make("anew"), "Start" in services.start_of("anew"))[1]:

@@ -6,14 +6,17 @@ converge depends on from PyPI's wheels for Windows. Tests get a copy of a fresh 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -202,6 +205,27 @@ class Windows:
             finally:
                 process.kill()
         return subprocess.CompletedProcess(arguments, process.returncode, output)
+
+    @contextmanager
+    def guarding(self, *blueprint: str) -> Iterator[None]:
+        """A daemon that has put everything right and watches; it must still do so at the end."""
+        daemon = self.start("serve", *blueprint, "--out", "json")
+        stuck = threading.Timer(120, daemon.kill)
+        stuck.start()
+        try:
+            seen = []
+            for line in daemon.stdout or ():
+                seen.append(line)
+                if json.loads(line).get("event") == "watching":
+                    break
+            else:
+                raise AssertionError(f"it ended: {seen[-5:]}")
+            yield
+            assert daemon.poll() is None, "it ended"
+        finally:
+            stuck.cancel()
+            daemon.kill()
+            daemon.wait(30)
 
     def reg(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``reg.exe``, another program than ours."""
