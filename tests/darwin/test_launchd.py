@@ -187,6 +187,7 @@ def test_the_end_of_its_process_is_news(mac: Mac) -> None:
     right(wanted)
     assert ProcessEnded(mac.loaded()[AGENT]["pid"]) in wanted.triggers()
     right(LaunchdService(AGENT, state="stopped"))
+    assert wanted.check()
     assert not any(isinstance(trigger, ProcessEnded) for trigger in wanted.triggers())
 
 

@@ -37,6 +37,8 @@ class LaunchdService(Service):
 
     brought_by: str = field(init=False, compare=False, repr=False, default="")
     """The id of the resource that brings the daemon; empty where the blueprint has none."""
+    process: list[int] = field(init=False, compare=False, repr=False, default_factory=list)
+    """Its process when it was last looked at, whose end is news of it; empty where it had none."""
 
     # --- what it is ---------------------------------------------------------------------------------------
 
@@ -65,11 +67,8 @@ class LaunchdService(Service):
         return found
 
     def triggers(self) -> Sequence[Trigger]:
-        from converge.resources.service.launchd.launchctl import process_of
-
-        pid = process_of(self.name)
-        ends = (ProcessEnded(pid),) if pid else ()
-        return (PathChanged(f"{OWN_FOLDER}/{self.name}.plist"), PathChanged(OVERRIDES), *ends, Every(LOOKED_AT_EVERY))
+        files = PathChanged(f"{OWN_FOLDER}/{self.name}.plist"), PathChanged(OVERRIDES)
+        return (*files, *map(ProcessEnded, self.process), Every(LOOKED_AT_EVERY))
 
     def moves(self) -> bool:
         return True  # each time that it is started it is another process

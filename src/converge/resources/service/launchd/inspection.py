@@ -57,6 +57,7 @@ def missing(want: LaunchdService, changes: State = ()) -> ResourceError:
 
 def _judged(want: LaunchdService, settings: Mapping[str, bool]) -> State:
     daemon = None if want.state is None else launchctl.look(want.name)
+    want.process[:] = [daemon.pid] if daemon is not None and daemon.pid else []
     described = _described(want, daemon)
     changes = (*_enabled(want, described, settings), *_running(want, described, daemon))
     if described is None and daemon is None and (want.enable or want.state == "running"):

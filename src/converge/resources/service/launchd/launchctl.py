@@ -33,9 +33,6 @@ _ABSENT: Final = frozenset((NO_SUCH_PROCESS, NO_SUCH_SERVICE))
 _ANSWER_WITHIN: Final = 30.0
 _LONGEST: Final = 1 << 20
 
-_processes: Final[dict[str, int]] = {}
-"""By label."""
-
 # Its own facts are one tab deep; those of its endpoints and the like are deeper.
 _FACT: Final = re.compile(r"^\t([a-z][a-z ]*) = (.*)$", re.MULTILINE)
 _SETTING: Final = re.compile(r'^\s*"(.+)" => (enabled|disabled|true|false)$', re.MULTILINE)
@@ -75,20 +72,11 @@ class Refused(ResourceError):
 def look(label: str) -> Daemon | None:
     """The daemon as it is loaded; None where it is not."""
     done = _run("print", f"{DOMAIN}/{label}")
-    _processes.pop(label, None)
     if done.returncode in _ABSENT:
         return None
     if done.returncode != 0:
         raise Refused("print", label, done)
-    found = described(done.output)
-    if found.pid:
-        _processes[label] = found.pid
-    return found
-
-
-def process_of(label: str) -> int:
-    """The process that the daemon had when it was last looked at; 0 where it had none."""
-    return _processes.get(label, 0)
+    return described(done.output)
 
 
 def described(text: str) -> Daemon:
