@@ -3,6 +3,7 @@
 import os
 import stat
 import struct
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,7 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("x")
     (tmp_path / "f").chmod(0o600)
     (tmp_path / "closed").mkdir(mode=0o700)
+    import_module("converge.resources.file.privilege")  # which Bob may not be able to read
     os.seteuid(BOB)
     try:
         (content,) = File(tmp_path / "f", content="y").check()
