@@ -182,6 +182,7 @@ class Run:
         self._included: list[tuple[int, dict[str, Any]]] = []  # Any: parameters, of whatever types they are
         self._including: list[tuple[str, BlueprintFunction]] = []
         self._owners: dict[str, type] = {}
+        self._classes: dict[type, type[Resource]] = {}
 
     @cached_property
     def platform(self) -> Platform:
@@ -324,11 +325,11 @@ class Run:
             # Once more: the sentences quote values, the beginning of long ones.
             mistakes = list(wrong_types(kind, redactor.hide_each(args), redactor.hide_all(kwargs)))
         if not mistakes:
-            here = self._os in kind.platforms
-            resource = (cast("type[R]", kind.for_system(self._os)) if here else kind)(*args, **_by_id(kwargs))
+            resource = cast("type[R]", self._classes.get(kind) or self._class_of(kind))(*args, **_by_id(kwargs))
             object.__setattr__(resource, "where", where)
             mistakes = [*resource.common_mistakes(), *resource.mistakes()]
-        mistakes += _misplaced(self._os, kind, kwargs)
+        if "condition" in kwargs or kind.options_only_on or self._os not in kind.platforms:
+            mistakes += _misplaced(self._os, kind, kwargs)
         if mistakes:
             resource = _hollow(kind, args, kwargs)
             object.__setattr__(resource, "where", where)
@@ -340,6 +341,11 @@ class Run:
             object.__setattr__(resource, "timeout", self._resource_timeout)
         self._add(resource)
         return resource
+
+    def _class_of(self, kind: type[Resource]) -> type[Resource]:
+        """The class that declares a kind on this system; the kind itself where that has none."""
+        here = self._os in kind.platforms
+        return self._classes.setdefault(kind, kind.for_system(self._os) if here else kind)
 
     def _add(self, resource: Resource) -> None:
         if resource.id.endswith(":"):
