@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
@@ -182,6 +183,7 @@ class Run:
         self._included: list[tuple[int, dict[str, Any]]] = []  # Any: parameters, of whatever types they are
         self._including: list[tuple[str, BlueprintFunction]] = []
         self._owners: dict[str, type] = {}
+        self._why: str | None = None
         self._classes: dict[type, type[Resource]] = {}
 
     @cached_property
@@ -235,6 +237,15 @@ class Run:
             function(self, **values)
             self._including.pop()
         return wrong
+
+    @contextmanager
+    def because(self, why: str) -> Iterator[None]:
+        """Give a reason to all that is declared meanwhile, and has none of its own."""
+        before, self._why = self._why, why
+        try:
+            yield
+        finally:
+            self._why = before
 
     def in_shard(self, percent: int, *, of: str = "", revision: str | int = "") -> bool:
         """Whether this machine is among ``percent`` % of the fleet; the same answer as long as its hardware lives.
@@ -327,6 +338,8 @@ class Run:
         if not mistakes:
             resource = cast("type[R]", self._classes.get(kind) or self._class_of(kind))(*args, **_by_id(kwargs))
             object.__setattr__(resource, "where", where)
+            if self._why is not None and resource.why is None:
+                object.__setattr__(resource, "why", self._why)
             mistakes = [*resource.common_mistakes(), *resource.mistakes()]
         if "condition" in kwargs or kind.options_only_on or self._os not in kind.platforms:
             mistakes += _misplaced(self._os, kind, kwargs)

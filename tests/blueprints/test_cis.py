@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -110,6 +111,22 @@ def test_what_each_guard_is_for_is_done_only_with_it(platform: str) -> None:
         more = all_of(platform, unguarded=[guard]) - careful
         assert more, guard
         assert more <= everything
+
+
+@pytest.mark.parametrize("platform", sorted(SYSTEMS))
+def test_each_resource_says_the_numbers_that_it_is_there_for(platform: Any) -> None:
+    guards = list(GUARDED[platform][1]) if platform in GUARDED else []
+    people = {"people": ["ada"]} if platform == "darwin" else {}
+    site = declare("cis", platform=platform, **({"unguarded": guards} if guards else {}), **people)
+    numbers = {number for each in SYSTEMS[platform] for number in each.all_numbers()}
+    seen: set[str] = set()
+    for each in site.resources:
+        assert each.why is not None, each.id
+        mentioned = set(re.findall(r"\d+(?:\.\d+)+", each.why)) & numbers
+        assert each.why.startswith("CIS "), each.id
+        assert mentioned, each.id
+        seen |= mentioned
+    assert len(seen) > len(numbers) * 0.6
 
 
 @pytest.mark.parametrize(("system", "guards"), [("Windows", windows_guards), ("macOS", macos_guards)])

@@ -40,7 +40,9 @@ RUN: tuple[Event, ...] = (
     ),
     Outcome("service:nginx", "service", "skipped", reason="exec:tést failed"),
     Outcome("file:/root/x", "file", "pending", (Change("content", None, None, "unknown"),)),
-    Outcome("file:/y", "file", "pending", (Change("owner", "root", "deploy"),), reason="after user:deploy"),
+    Outcome(
+        "file:/y", "file", "pending", (Change("owner", "root", "deploy"),), reason="after user:deploy", why="a\x07"
+    ),
     Watching(8),
     Outcome("file:/etc/motd", "file", "ok"),
     Outcome("exec:tést", "exec", "failed", error="command nginx -t ended", where="site.py:12", noncompliant=True),

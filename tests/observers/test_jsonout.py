@@ -64,6 +64,7 @@ def test_a_run_is_one_object(tell: Any) -> None:
                 "action": "update",
                 "changes": [{"property": "owner", "from": "root", "to": "deploy", "action": "update"}],
                 "reason": "after user:deploy",
+                "why": "a\x07",
             },
         ],
         "notices": [
@@ -85,9 +86,9 @@ def test_what_was_changed_stays_changed_when_it_is_found_right_later(tell: Any) 
 
 
 def test_a_failure_has_its_error_and_whether_it_was_the_last(tell: Any) -> None:
-    failed = Outcome("a", "kind", "failed", error="no\nreally", noncompliant=True)
+    failed = Outcome("a", "kind", "failed", error="no\nreally", noncompliant=True, why="ticket 1")
     assert json.loads(tell(JsonObject, [Began("x", "serve", 1), failed]))["resources"] == [
-        {"id": "a", "status": "failed", "error": "no\nreally", "noncompliant": True}
+        {"id": "a", "status": "failed", "error": "no\nreally", "why": "ticket 1", "noncompliant": True}
     ]
 
 

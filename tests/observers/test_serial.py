@@ -45,6 +45,7 @@ skip   service:nginx (exec:t\xe9st failed)
          content: unknown
 ~      file:/y (after user:deploy)
          owner: root -> deploy
+         why: a\x07
 WATCHING 8 resources
 2025-11-24 12:00:05 FAILED exec:t\xe9st
          command nginx -t ended

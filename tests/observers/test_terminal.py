@@ -58,6 +58,7 @@ RUN_TOLD = r"""
     content: unknown
   <33>~ /y<0><2> (after user:deploy)<0>
     owner: root → deploy
+    <2>why: a\x07<0>
 WATCHING 8 resources
 2025-11-24 12:00:05 <1;31>✗ exec:tést<0>
     <31>command nginx -t ended<0>

@@ -42,6 +42,22 @@ def test_resources_are_found_with_what_was_declared() -> None:
     assert site.mistakes == ()
 
 
+def test_a_reason_is_that_of_the_resource_or_of_what_surrounds_it() -> None:
+    def reasons(r: Run) -> None:
+        r.file("/a")
+        with r.because("outer"):
+            r.file("/b")
+            with pytest.raises(ZeroDivisionError), r.because("inner"):
+                r.file("/c")
+                r.file("/d", why="own")
+                raise ZeroDivisionError
+            r.include(lambda r: r.file("/e"))
+        r.file("/f")
+
+    site = declare(reasons)
+    assert [site[f"file:/{name}"].why for name in "abcdef"] == [None, "outer", "inner", "own", "outer", None]
+
+
 def test_order_is_by_declared_and_automatic_edges_also_by_way_of_others() -> None:
     site = declare(web, distro="debian")
     assert site.comes_before("package:nginx", "service:nginx")

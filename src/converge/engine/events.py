@@ -42,6 +42,8 @@ class Outcome(NamedTuple):
     """file:line of the declaration."""
     noncompliant: bool = False
     """Retries are used up; it is watched, and the next news from outside tries again."""
+    why: str = ""
+    """Why the owner wants it, in their words; not told of what is right."""
 
     @property
     def action(self) -> str | None:

@@ -50,9 +50,9 @@ class Teller:
             return
         node.told = (status, reason, state if status == "pending" else IN_SYNC)
         resource = node.resource
-        where = "" if status == "ok" else str(resource.where)
+        where, why = ("", "") if status == "ok" else (str(resource.where), resource.why or "")
         self._events.append(
-            Outcome(resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant)
+            Outcome(resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant, why)
         )
 
 

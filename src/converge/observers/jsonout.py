@@ -119,6 +119,8 @@ def _outcome(outcome: Outcome) -> _Object:
         keys["error"] = _text(outcome.error)
     if outcome.reason:
         keys["reason"] = _text(outcome.reason)
+    if outcome.why:
+        keys["why"] = _text(outcome.why)
     if outcome.noncompliant:
         keys["noncompliant"] = True
     return keys

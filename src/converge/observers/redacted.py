@@ -36,6 +36,7 @@ class Redacted:
                     error=some(event.error),
                     reason=some(event.reason),
                     where=text(event.where),
+                    why=text(event.why),
                 )
             case Notice():
                 return replace(event, text=text(event.text), id=some(event.id))

@@ -120,6 +120,8 @@ class Words:
             yield from self._error(event.error)
         if event.noncompliant:
             yield f"{self._indent}noncompliant: no more retries until something changes\n"
+        if event.why and event.status != "skipped":
+            yield self._indent + look.paint("dim", f"why: {self.clean(event.why)}") + "\n"
         if event.where and (self._verbose or event.status == "failed"):
             yield self._indent + look.paint("dim", f"declared at {self.clean(event.where)}") + "\n"
 

@@ -234,6 +234,8 @@ class Resource:
     """May be checked and applied together with others of its kind."""
     condition: Condition | None = None
     """Leave it alone until this first holds."""
+    why: str | None = field(default=None, compare=False)
+    """Why it is wanted, for whoever reads that it differs. Unset: what ``r.because`` says."""
 
     id: str = field(init=False, compare=False, default="")
     where: Location = field(init=False, compare=False, repr=False, default=NOWHERE)

@@ -45,5 +45,6 @@ def declare(r: Run, wanted: Iterable[Rule[Given]], given: Given, guards: Mapping
             )
     for each in wanted:
         if each.guard is None or each.guard in given.unguarded:
-            for declaration in each.declarations:
-                declaration(r, given)
+            with r.because(f"CIS {each.number}: {each.title}. {each.why}"):
+                for declaration in each.declarations:
+                    declaration(r, given)

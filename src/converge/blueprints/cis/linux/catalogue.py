@@ -49,7 +49,8 @@ class Machine:
     sudo: list[str] = field(default_factory=list)
     pwquality: list[str] = field(default_factory=list)
     journald: list[str] = field(default_factory=list)
-    edits: dict[str, list[Line]] = field(default_factory=dict)
+    edits: dict[str, list[tuple[str, Line]]] = field(default_factory=dict)
+    """By path: the numbers of a recommendation, and its line."""
 
 
 Declaration: TypeAlias = Callable[[Machine, str], None]
@@ -74,9 +75,12 @@ class Rule(NamedTuple):
         return (*self.debian, *self.ubuntu)
 
     def declare(self, machine: Machine) -> None:
-        numbers = ", ".join(self.numbers(ubuntu=machine.ubuntu))
-        for each in self.declarations:
-            each(machine, numbers)
+        others = "Debian" if machine.ubuntu else "Ubuntu"
+        own, theirs = self.numbers(ubuntu=machine.ubuntu), self.numbers(ubuntu=not machine.ubuntu)
+        numbers = ", ".join(own or (f"{number} for {others}" for number in theirs))
+        with machine.r.because(f"CIS {numbers}: {self.title}. {self.why}"):
+            for each in self.declarations:
+                each(machine, numbers)
 
 
 def rule(
@@ -163,4 +167,4 @@ def new_account(key: str, value: str) -> Declaration:
 
 
 def _edit(path: str, line: Line) -> Declaration:
-    return lambda machine, _: machine.edits.setdefault(path, []).append(line)
+    return lambda machine, numbers: machine.edits.setdefault(path, []).append((numbers, line))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from converge.blueprints import parts
 from converge.blueprints.cis.linux.catalogue import Machine
 from converge.conditions import file_exists
@@ -13,10 +15,11 @@ _HEAD = "# Managed by converge (cis); the numbers are those of the benchmark's r
 def declare_gathered(machine: Machine) -> None:
     """All of them that have something in them."""
     r = machine.r
-    for path, lines in machine.edits.items():
-        r.file(path, line=lines)
+    for path, edits in machine.edits.items():
+        r.file(path, line=[line for _, line in edits], why=_why(numbers for numbers, _ in edits))
     if machine.ssh:
-        parts.ssh_drop_in(r, "05-converge-cis.conf", _text(machine.ssh))
+        with r.because(_why(_numbers(machine.ssh))):
+            parts.ssh_drop_in(r, "05-converge-cis.conf", _text(machine.ssh))
     if machine.sudo:
         r.file(
             "/etc/sudoers.d/60-converge-cis",
@@ -26,6 +29,7 @@ def declare_gathered(machine: Machine) -> None:
             mode=0o440,
             validate=[_VISUDO, "-cf", "%s"],
             condition=file_exists(_VISUDO),
+            why=_why(_numbers(machine.sudo)),
         )
     if machine.pwquality:
         r.file(
@@ -33,15 +37,26 @@ def declare_gathered(machine: Machine) -> None:
             content=_HEAD + _text(machine.pwquality),
             mode=0o644,
             parents=True,
+            why=_why(_numbers(machine.pwquality)),
         )
     if machine.journald:
-        file = r.file(
-            "/etc/systemd/journald.conf.d/60-converge-cis.conf",
-            content=_HEAD + "[Journal]\n" + _text(machine.journald),
-            mode=0o644,
-            parents=True,
-        )
-        parts.reads_again(r, "systemd-journald", file)
+        with r.because(_why(_numbers(machine.journald))):
+            file = r.file(
+                "/etc/systemd/journald.conf.d/60-converge-cis.conf",
+                content=_HEAD + "[Journal]\n" + _text(machine.journald),
+                mode=0o644,
+                parents=True,
+            )
+            parts.reads_again(r, "systemd-journald", file)
+
+
+def _numbers(lines: list[str]) -> Iterable[str]:
+    """Those that stand in comments."""
+    return (line.removeprefix("# ") for line in lines if line.startswith("# "))
+
+
+def _why(numbers: Iterable[str]) -> str:
+    return f"CIS {', '.join(numbers)}. The reasons stand in docs/blueprints/cis.md."
 
 
 def _text(lines: list[str]) -> str:
