@@ -74,6 +74,13 @@ def test_a_signal_right_at_the_start_is_no_traceback(place: Place) -> None:
         assert "Traceback" not in daemon.said()
 
 
+def test_an_interrupt_while_classes_are_made_exits_1_as_well(place: Place) -> None:
+    # Dataclasses and named tuples are made by exec of a text, and CPython notes an interrupt that passes through one.
+    place.declare('r.file(HERE / "a")', before='exec("raise KeyboardInterrupt")')
+    said = place.run("plan", place.site)
+    assert (said.code, said.err) == (1, "converge: interrupted\n")
+
+
 def test_plan_that_is_interrupted_says_so_and_exits_1(place: Place) -> None:
     place.declare('r.exec("hangs", "true", unless=["/bin/sh", "-c", f"echo $$ > {HERE}/pid; exec sleep 100"])')
     pid = place.managed / "pid"

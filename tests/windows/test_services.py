@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +89,8 @@ class Services:
 
 
 @pytest.fixture(scope="module")
-def services(windows: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    # Wine ends all services with its last program, so one is kept.
-    keeper = windows._start("-c", "import time; time.sleep(600)")
-    try:
-        yield Services(windows, tmp_path_factory.mktemp("services"))
-    finally:
-        keeper.kill()
-        keeper.wait(DEADLINE)
+def services(windows: Any, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return Services(windows, tmp_path_factory.mktemp("services"))
 
 
 def test_a_service_is_converged_and_guarded(services: Services) -> None:

@@ -175,6 +175,10 @@ class Windows:
             "PYTHONPATH": ";".join(map(self.path, path)),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        # Wine ends with its last program, all services too, and breaks one that starts at that moment.
+        self._keeper = self._start("-c", "import time; print('up', flush=True); time.sleep(3600)")
+        if self._keeper.stdout is None or self._keeper.stdout.readline() != "up\n":
+            raise Unavailable(f"its Python did not start ({self._keeper.wait(60)})")
 
     def path(self, path: Path) -> str:
         """What a path of this machine is called there."""
@@ -237,3 +241,5 @@ class Windows:
     def end(self) -> None:
         """End all that runs there."""
         subprocess.run([SERVER, "-k"], env=self.env, timeout=60, check=False)
+        self._keeper.kill()
+        self._keeper.wait(60)

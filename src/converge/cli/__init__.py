@@ -62,6 +62,9 @@ def _run(argv: Sequence[str] | None) -> int:
     except (ConvergeError, ResourceError) as error:
         return complain(error, exit_codes.ERROR)
     except KeyboardInterrupt:
+        # CPython notes one that passed through an exec of a text, as classes are made by, and would end by the signal
+        # after all; the next exec makes it forget.
+        exec("")  # noqa: S102
         return complain("interrupted", exit_codes.ERROR)
     except BrokenPipeError:
         # Whoever read our output has gone (converge plan | head), and needs no sentence about it.
