@@ -31,6 +31,7 @@ EVERY_KIND = {
     "timeout=[]": "timeout must be float or str or None, not []",
     "auto_edge=None": "auto_edge must be bool, not None",
     "auto_group='no'": "auto_group must be bool, not 'no'",
+    "why=3": "why must be str or None, not 3",
     "condition=True": "condition must be Condition or None, not True",
     "condition=lambda: True": "condition must be Condition or None, not <function ",
     "dependson='x'": "has no option dependson (did you mean depends_on?)",

@@ -207,6 +207,17 @@ class TestJobs:
         with pytest.raises(ResourceError, match=r"it did not come up within 0\.3 s"):
             Bus(scene.address).job(START, 0.3, "it did not come up")
 
+    def test_systemd_that_goes_right_after_its_answer_forgets_it(self, scene: Scene) -> None:
+        def begin(body: list[Any]) -> tuple[str, list[Any]]:
+            scene.loop.call_soon(scene.bus.disconnect)  # the bus tells of that in the same breath as the answer
+            return "o", ["/org/freedesktop/systemd1/job/7"]
+
+        scene.answers["StartUnit"] = begin
+        for _ in range(20):
+            with pytest.raises(Busy):
+                Bus(scene.address).job(START, DEADLINE, "it hung")
+            scene.appear()
+
     def test_systemd_that_is_started_anew_meanwhile_forgets_it(self, scene: Scene) -> None:
         start_job(scene, None)
         bus = Bus(scene.address)

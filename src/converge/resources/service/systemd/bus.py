@@ -56,6 +56,8 @@ class Bus:
         self._ended: dict[str, str] = {}
         """Results of jobs that ended before we knew that they were ours."""
         self._jobs: dict[str, asyncio.Future[str]] = {}
+        self._lost: Exception | None = None
+        """Why we heard no more of jobs the last time that this happened."""
         self._at_rest: dict[str, asyncio.Event] = {}
         """By the paths of units, set when nothing more is to be expected of one and it is not active."""
         self._by_others: set[str] = set()
@@ -112,7 +114,7 @@ class Bus:
 
     def _forget(self, why: Exception) -> None:
         """Whoever waits for a job will not hear of it any more."""
-        self._bus, self._hears = None, False
+        self._bus, self._hears, self._lost = None, False, why
         waiting, self._jobs = self._jobs, {}
         for future in waiting.values():
             if not future.done():
@@ -170,10 +172,13 @@ class Bus:
     async def _job(self, call: Call) -> str:
         await self._hear()
         self._asking_for_jobs += 1
+        lost = self._lost
         try:
             path = await self._must(call)
             if path in self._ended:
                 return self._ended[path]
+            if self._lost is not None and self._lost is not lost:  # between the answer and here
+                raise self._lost
             # Several may wait for one job, as systemd merges those that are alike.
             future = self._jobs.setdefault(path, asyncio.get_running_loop().create_future())
             future.add_done_callback(_seen)
