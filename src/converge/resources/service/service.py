@@ -8,11 +8,13 @@ from importlib import import_module
 from typing import ClassVar, Final, Literal, TypeAlias, cast
 
 from converge.platform import Os
-from converge.resources.base import Resource, State
+from converge.resources.base import Resource, State, Verb
 
 RunState: TypeAlias = Literal["running", "stopped"]
 StartupType: TypeAlias = Literal["auto", "delayed-auto", "manual", "disabled"]
 
+SHORT: Final = 3
+"""Characters that a name needs for files to be found by it."""
 _MANAGERS: Final[dict[Os, tuple[str, str]]] = {
     "linux": ("converge.resources.service.systemd", "SystemdService"),
     "darwin": ("converge.resources.service.launchd", "LaunchdService"),
@@ -33,6 +35,7 @@ class Service(Resource):
     platforms = ("linux", "darwin", "windows")
     options_only_on: ClassVar = {"masked": ("linux",), "startup_type": ("windows",)}
     adoption = "by name"
+    at_once: ClassVar[bool] = True
 
     name: str
     """What the system's manager of services calls it. A unit of systemd without a type is a ``.service``."""
@@ -73,6 +76,10 @@ class Service(Resource):
 
     def apply_refreshes(self, state: State) -> bool:
         return any(change.property == "state" for change in state)
+
+    def group_key(self, verb: Verb) -> str | None:
+        """One question for all; but each is started by itself, so that a slow one holds up nobody."""
+        return "service" if verb == "check" else None
 
     def only_reloads(self, causes: Sequence[str]) -> bool:
         """Whether what changed asks for no restart."""

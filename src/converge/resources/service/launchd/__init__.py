@@ -6,11 +6,11 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from converge.platform import may_do_all
-from converge.resources.base import Adopted, Every, Named, Need, PathChanged, ProcessEnded, State, Trigger, Uses, Verb
-from converge.resources.service.service import Service
+from converge.resources.base import Adopted, Every, Named, Need, PathChanged, ProcessEnded, State, Trigger, Uses
+from converge.resources.service.service import SHORT, Service
 
 if TYPE_CHECKING:
     from typing import Self
@@ -25,15 +25,11 @@ LOOKED_AT_EVERY: Final = 30.0
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _HOMEBREW: Final = "homebrew.mxcl."
 """What Homebrew puts before the name of a package."""
-_SHORT: Final = 3
-"""Characters that a name needs for files to be found by it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchdService(Service):
     """A daemon of launchd."""
-
-    at_once: ClassVar[bool] = True
 
     brought_by: str = field(init=False, compare=False, repr=False, default="")
     """The id of the resource that brings the daemon; empty where the blueprint has none."""
@@ -62,7 +58,7 @@ class LaunchdService(Service):
 
     def needs(self) -> Sequence[Need]:
         found: list[Need] = [Uses(self._file()), Uses(self._package())]
-        if len(self.name) >= _SHORT:
+        if len(self.name) >= SHORT:
             found.append(Named(self.name.removeprefix(_HOMEBREW)))
         return found
 
@@ -75,10 +71,6 @@ class LaunchdService(Service):
 
     def why_root(self) -> str | None:
         return None if may_do_all() else "it manages a daemon of the system"
-
-    def group_key(self, verb: Verb) -> str | None:
-        """What is enabled is asked once for all; but each is started by itself, so that a slow one holds up nobody."""
-        return "service" if verb == "check" else None
 
     def _file(self) -> str:
         return f"file:{OWN_FOLDER}/{self.name}.plist"

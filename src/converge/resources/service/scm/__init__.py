@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from converge.resources.base import (
     Adopted,
@@ -16,25 +16,20 @@ from converge.resources.base import (
     State,
     Trigger,
     Uses,
-    Verb,
 )
-from converge.resources.service.service import Service
+from converge.resources.service.service import SHORT, Service
 
 if TYPE_CHECKING:
     from typing import Self
 
 _LONGEST: Final = 256
 """Characters of a name (CreateServiceW)."""
-_SHORT: Final = 3
-"""Characters that a name needs for files to be found by it."""
 _BY_ITSELF: Final = ("auto", "delayed-auto")
 
 
 @dataclass(frozen=True, slots=True)
 class ScmService(Service):
     """A service of Windows."""
-
-    at_once: ClassVar[bool] = True
 
     settings: Sequence[str] = field(init=False, compare=False, repr=False, default=())
     """The ids of what the blueprint has in the registry below the key of the service."""
@@ -75,7 +70,7 @@ class ScmService(Service):
 
     def needs(self) -> Sequence[Need]:
         ids = (f"package:{self.name}", *self.settings)
-        named = (Named(self.name),) if len(self.name) >= _SHORT else ()
+        named = (Named(self.name),) if len(self.name) >= SHORT else ()
         return (*map(Uses, ids), *named)
 
     def triggers(self) -> Sequence[Trigger]:
@@ -83,10 +78,6 @@ class ScmService(Service):
 
     def why_root(self) -> str | None:
         return "only an administrator can change services"
-
-    def group_key(self, verb: Verb) -> str | None:
-        """One question for all; but each is started by itself, so that a slow one holds up nobody."""
-        return "service" if verb == "check" else None
 
     # --- what it does -------------------------------------------------------------------------------------
 

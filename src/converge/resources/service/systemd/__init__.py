@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from converge.resources.base import (
     Adopted,
@@ -17,23 +17,17 @@ from converge.resources.base import (
     Trigger,
     UnitChanged,
     Uses,
-    Verb,
 )
-from converge.resources.service.service import Service
+from converge.resources.service.service import SHORT, Service
 from converge.resources.service.systemd.names import FOLDERS, name_mistakes, short_name, stem, unit_files, unit_name
 
 if TYPE_CHECKING:
     from typing import Self
 
-_SHORT = 3
-"""Characters that a name needs for files to be found by it."""
-
 
 @dataclass(frozen=True, slots=True)
 class SystemdService(Service):
     """A unit of systemd."""
-
-    at_once: ClassVar[bool] = True
 
     unit: str = field(init=False, compare=False, repr=False, default="")
     """The full name."""
@@ -68,7 +62,7 @@ class SystemdService(Service):
     def needs(self) -> Sequence[Need]:
         name = stem(self.name)
         found: list[Need] = [Uses(f"package:{name}")]
-        if len(name) >= _SHORT:
+        if len(name) >= SHORT:
             found.append(Named(name))
         found += map(Named, unit_files(self.name))
         if not self.unit.endswith(".service"):  # a timer or a socket starts the service of its name
@@ -80,10 +74,6 @@ class SystemdService(Service):
 
     def why_root(self) -> str | None:
         return None if os.geteuid() == 0 else "it manages a unit of the system"
-
-    def group_key(self, verb: Verb) -> str | None:
-        """One question for all; but each is started by itself, so that a slow one holds up nobody."""
-        return "service" if verb == "check" else None
 
     # --- what it does -------------------------------------------------------------------------------------
 
