@@ -23,6 +23,7 @@ from converge import exit_codes
 from converge.cli import list as list_command
 from converge.cli import options, plan, serve, version
 from converge.declaration import Declares, Run
+from converge.platform import CALLED
 from converge.resources.base import Resource
 
 _MADE = re.compile(r"(<!-- made: ([^>]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -154,8 +155,7 @@ def fields_of(kind: type[Resource]) -> list[Option]:
 def only_on(kind: type[Resource], option: str) -> str:
     """Where an option can be had, if that is not wherever its kind can be."""
     systems = kind.options_only_on.get(option, kind.platforms)
-    names = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
-    return "" if set(systems) >= set(kind.platforms) else f" Only on {' and '.join(names[each] for each in systems)}."
+    return "" if set(systems) >= set(kind.platforms) else f" Only on {' and '.join(CALLED[each] for each in systems)}."
 
 
 def declared_in(base: type) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -41,7 +41,9 @@ def this_platform() -> Platform:
     )
 
 
-ALL: tuple[Os, ...] = ("linux", "darwin", "windows")
+CALLED: dict[Os, str] = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
+"""The names of the systems, for people."""
+ALL: tuple[Os, ...] = tuple(CALLED)
 
 _FAMILIES = {
     "apt": ("debian", "devuan", "kali", "linuxmint", "pop", "raspbian", "ubuntu"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from converge.conditions import file_exists
 from converge.declaration import Run
 from converge.errors import ConvergeError
-from converge.platform import Os
+from converge.platform import CALLED, Os
 
 if TYPE_CHECKING:
     from converge.conditions import Condition
@@ -24,13 +24,10 @@ SSHD = "/usr/sbin/sshd"
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
 
 
-_SYSTEMS: dict[Os, str] = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
-
-
 def only_on(r: Run, system: Os, name: str) -> None:
     """Raises ConvergeError elsewhere."""
     if r.platform.os != system:
-        raise ConvergeError(f"{name} is made for {_SYSTEMS[system]}, and this is {_SYSTEMS[r.platform.os]}")
+        raise ConvergeError(f"{name} is made for {CALLED[system]}, and this is {CALLED[r.platform.os]}")
 
 
 def registry_value(r: Run, key: str, value: str, data: int | str | list[str], type: str | None = None) -> None:

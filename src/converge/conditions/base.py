@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.platform import Os
+from converge.platform import ALL, Os
 from converge.resources.base import Trigger
 
 
@@ -18,7 +18,7 @@ class Condition:
     """Something that holds or does not hold on this machine."""
 
     __slots__ = ()
-    platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin", "windows")
+    platforms: ClassVar[tuple[Os, ...]] = ALL
     """Where it can be asked for. A blueprint that does so elsewhere is mistaken."""
 
     def met(self) -> bool:
