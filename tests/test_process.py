@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from converge import process
+from converge.platform import SYSTEM_PATH
 from converge.process import Result, run
+from converge.process.variables import NETWORK, ours
 from converge.resources.base import NotYet, ResourceError
 
 STARTED_BY = 1.0
@@ -187,14 +189,47 @@ class TestBackground:
 
 
 class TestEnvironment:
-    def test_it_is_added_to_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("OURS", "1")
-        assert sh("echo $OURS $THEIRS", env={"THEIRS": "2"}).output == "1 2\n"
+    @pytest.mark.parametrize("user", [None, pytest.param("nobody", marks=as_root)])
+    def test_nothing_of_ours_gets_there_but_what_is_named(
+        self, user: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        named = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_TIME", "TZ", "PWD", "SHLVL", "_"}
+        for name in (
+            "SOPS_AGE_KEY", "CREDENTIALS_DIRECTORY", "CONVERGE_KEY_FILE", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK",
+            "NOTIFY_SOCKET", "WATCHDOG_USEC", "LD_PRELOAD_X", "PYTHONPATH", "BASH_ENV", "GIT_DIR", "https_proxy",
+        ):  # fmt: skip
+            monkeypatch.setenv(name, "ours")
+        for name in ("LANG", "LC_TIME", "TZ"):
+            monkeypatch.setenv(name, "C")
+        for name in [name for name in os.environ if name.startswith(("XDG_", "DBUS_", "LC_")) and name != "LC_TIME"]:
+            monkeypatch.delenv(name)
+        lines = sh("env", env={"THEIRS": "2"}, user=user).output.splitlines()
+        given = {line.partition("=")[0] for line in lines}
+        assert given - named == {"THEIRS"}
+        assert {"LANG", "LC_TIME", "TZ", "HOME"} <= given
 
-    def test_what_the_service_manager_told_us_stays_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_more_of_ours_gets_there_by_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", "http://proxy.test")
+        assert sh("echo $https_proxy", keep=NETWORK).output == "http://proxy.test\n"
+        assert sh("echo $https_proxy", keep=NETWORK, env={"https_proxy": "other"}).output == "other\n"
+
+    def test_all_of_ours_is_without_what_the_service_manager_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
-        monkeypatch.setenv("WATCHDOG_USEC", "1000")
-        assert sh("echo [$NOTIFY_SOCKET$WATCHDOG_USEC]").output == "[]\n"
+        monkeypatch.setenv("VAULT_TOKEN", "t")
+        assert sh("echo $VAULT_TOKEN[$NOTIFY_SOCKET]", keep=ours()).output == "t[]\n"
+
+    def test_the_home_of_whoever_called_sudo_is_not_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/somebody")
+        assert sh("echo $HOME").output == f"{pwd.getpwuid(os.geteuid()).pw_dir}\n"
+
+    def test_a_folder_that_we_were_given_in_path_is_not_searched(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "greet").symlink_to("/bin/echo")
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert sh("echo $PATH").output == f"{SYSTEM_PATH}\n"
+        with pytest.raises(NotYet, match="program greet is not in PATH"):
+            run(["greet"])
 
     def test_programs_are_found_in_its_path(self, tmp_path: Path) -> None:
         (tmp_path / "greet").symlink_to("/bin/echo")

@@ -10,6 +10,9 @@ from typing import Literal, TypeAlias
 
 Os: TypeAlias = Literal["linux", "darwin", "windows"]
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for, whatever PATH we were started with: a folder on that may be anybody's."""
+
 _MANAGERS = {
     "linux": ("apt-get", "dnf", "yum", "zypper", "apk", "pacman"),
     "darwin": ("brew",),
@@ -115,7 +118,7 @@ def _distro() -> str:
 
 def _package_manager(system: Os) -> str:
     for program in _MANAGERS[system]:
-        if shutil.which(program):
+        if shutil.which(program, path=None if system == "windows" else SYSTEM_PATH):
             return _NAMES.get(program, program)
     return ""
 

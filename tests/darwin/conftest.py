@@ -116,7 +116,6 @@ def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mac]:
     monkeypatch.setattr(f"{place}.FOLDERS", (str(made.own), str(made.apple)))
     monkeypatch.setattr(f"{place}.OWN_FOLDER", str(made.own))
     monkeypatch.setattr(f"{place}.launchctl.PROGRAM", str(made.launchctl))
-    monkeypatch.setenv("LAUNCHD", str(made.root))
     yield made
     started = made.root / "pids"
     for pid in started.read_text().split() if started.exists() else ():

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEMORY = Path(os.environ["LAUNCHD"], "preferences")
+MEMORY = Path(__file__).with_name("preferences")
 _LATER = "import os, sys, time; time.sleep(0.3); os.replace(sys.argv[1], sys.argv[2])"
 
 

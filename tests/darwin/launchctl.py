@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-HERE = Path(os.environ["LAUNCHD"])
+HERE = Path(__file__).parent
 LOADED = HERE / "loaded.json"
 SETTINGS = HERE / "disabled.plist"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from converge.process import variables
 from converge.resources.base import IN_SYNC, Busy, NotYet, ResourceError, State
 from converge.resources.git import Git, commands
 
@@ -141,7 +142,7 @@ def test_what_git_warns_of_is_no_answer(tmp_path: Path, upstream: Repository, mo
     )
     (tmp_path / "bin" / "git").chmod(0o755)
     it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main")
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr(variables, "SYSTEM_PATH", f"{tmp_path / 'bin'}:{variables.SYSTEM_PATH}")
     converge(it)
     converge(Git(it.dest, it.repo, revision="v1-signed"))
     (tmp_path / "dest" / "file").write_text("edited")

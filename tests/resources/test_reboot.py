@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from converge.process import variables
 from converge.resources.base import IN_SYNC, Busy, Change, ResourceError
 from converge.resources.reboot import Reboot, issuing, record
 
@@ -20,7 +21,7 @@ PENDING = (Change("reboot", None, "pending: test", "run"),)
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often this machine, which has no systemd, was told to reboot."""
     monkeypatch.setenv("CONVERGE_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(variables, "SYSTEM_PATH", f"{tmp_path}:{variables.SYSTEM_PATH}")
     monkeypatch.setattr(issuing, "_SYSTEMD", str(tmp_path / "none"))
     monkeypatch.setattr(record, "_FLEETING", frozenset())  # a test's folder may well be on a tmpfs
     monkeypatch.setattr(record, "uptime", lambda: 5000.0)

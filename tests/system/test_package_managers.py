@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from converge.process import variables
 from converge.resources.base import Busy, Change, State
 from converge.resources.package import Package, locks
 from converge.resources.package.dnf import Dnf, Yum
@@ -188,7 +189,8 @@ def prepared(kind: Callable[[Path, Path], System], folder: Path, monkeypatch: py
     # Debian's rpm keeps its database in the home folder unless told to do as others do.
     (folder / "home").mkdir()
     (folder / "home" / ".rpmmacros").write_text("%_dbpath /var/lib/rpm\n")
-    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("HOME", str(folder / "home"))  # for the test's own calls
+    monkeypatch.setattr(variables, "_of_user", lambda account: {"HOME": str(folder / "home")})
     (folder / "root").mkdir()
     made = kind(folder, folder / "root")
     made.add("libtool", "1.0", {})
@@ -278,7 +280,7 @@ async def _listen(system: System) -> None:
 def test_yum_is_dnf_by_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = prepared(dnf, tmp_path, monkeypatch)
     (tmp_path / "yum").symlink_to(shutil.which("dnf") or "")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(variables, "SYSTEM_PATH", f"{tmp_path}:{variables.SYSTEM_PATH}")
     made.manager = Yum(made.manager.root, made.manager.arguments)
     assert made.right(Package("tool", version="1.*")) == "1.0-1"
     assert made.right(Package("tool", state="absent")) == ""

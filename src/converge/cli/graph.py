@@ -62,7 +62,7 @@ def _svg(dot: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         picture = os.path.join(folder, "graph.svg")
         try:
-            result = process.run(["dot", "-Tsvg", "-o", picture], cwd="/", env={}, stdin=dot)
+            result = process.run(["dot", "-Tsvg", "-o", picture], cwd="/", keep=("PATH",), stdin=dot)
         except NotYet as error:
             raise ConvergeError(
                 "a picture needs Graphviz, which is not installed here: install its package, graphviz; "

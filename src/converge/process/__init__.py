@@ -9,29 +9,25 @@ import signal
 import stat
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from converge.platform import SYSTEM_PATH
 from converge.process.conversation import Conversation, signal_group
+from converge.process.variables import environment
 from converge.resources.base import NotYet, ResourceError
 
 if TYPE_CHECKING:
     import pwd
 
 KEPT_OUTPUT = 64 * 1024
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # With vfork our whole process stands still until the child has loaded its program, for ever on a dead network mount.
 subprocess._USE_VFORK = False  # type: ignore[misc]  # documented as a switch, though final in the stubs
 
 _REAPED_WITHIN = 1.0
 """Seconds within which a process that was ended is gone, unless it is stuck in the kernel."""
-
-# What the service manager tells the daemon is not meant for its children: one could report ready in its place.
-_OURS_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
-# What belongs to the session of the user who started us would lead another user astray.
-_SESSION = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "MAIL")
 
 
 class _Running:
@@ -97,6 +93,7 @@ def run(
     *,
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
+    keep: Collection[str] = (),
     user: str | None = None,
     stdin: bytes | None = None,
     timeout: float | None = None,
@@ -105,7 +102,8 @@ def run(
 ) -> Result:
     """Run ``argv`` in a session of its own and wait until it ends, or until ``timeout`` seconds have gone by.
 
-    ``env`` is added to our own environment. Its standard output and standard error come back as one text, in the
+    ``env`` is added to a small environment (see :mod:`converge.process.variables`), of which ``keep`` names more
+    variables that it takes from ours. Its standard output and standard error come back as one text, in the
     order written; of more than ``limit`` bytes the middle is left out. Without ``errors``, standard error is dropped.
     On timeout the whole process group is ended.
     What a command leaves running in the background stays alive, and is not waited for. Safe to call from any thread.
@@ -114,7 +112,7 @@ def run(
     them, and ResourceError where the command cannot be started for another reason.
     """
     ends = _running.ends
-    child = _start(prepare(argv, cwd=cwd, env=env, user=user), wants_input=stdin is not None, errors=errors)
+    child = _start(prepare(argv, cwd=cwd, env=env, keep=keep, user=user), wants_input=stdin is not None, errors=errors)
     conversation = Conversation(child, stdin, limit)
     try:
         _running.add(child, ends)
@@ -130,11 +128,16 @@ def run(
 
 
 def prepare(
-    argv: Sequence[str], *, cwd: str | None = None, env: Mapping[str, str] | None = None, user: str | None = None
+    argv: Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    keep: Collection[str] = (),
+    user: str | None = None,
 ) -> Prepared:
     """Find all that a command needs, and raise what :func:`run` would raise where something is missing."""
     account = find_user(user) if user is not None else None
-    full_env = environment(env, account)
+    full_env = environment(env, account, keep=keep)
     if cwd is not None:
         _require_folder(cwd)
     return Prepared(argv, find_program(argv[0], cwd=cwd, env=full_env), cwd, full_env, account)
@@ -143,19 +146,6 @@ def prepare(
 def end_all() -> None:
     """End every command that is running, each with its process group; for a stop that cannot wait any longer."""
     _running.end()
-
-
-def environment(extra: Mapping[str, str] | None, account: pwd.struct_passwd | None = None) -> dict[str, str]:
-    """The environment that a command gets: ours, that of its user, and ``extra``, the later over the earlier."""
-    env = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
-    env.setdefault("PATH", DEFAULT_PATH)
-    if account is not None:
-        if account.pw_uid != os.geteuid():
-            for name in _SESSION:
-                env.pop(name, None)
-        env |= {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
-        env["SHELL"] = account.pw_shell or "/bin/sh"
-    return env | dict(extra or {})
 
 
 def find_user(name: str) -> pwd.struct_passwd:
@@ -175,7 +165,7 @@ def find_program(name: str, *, cwd: str | None, env: Mapping[str, str]) -> str:
     only others can run it, or it lies where we may not look.
     """
     if "/" not in name:
-        found = shutil.which(name, path=env.get("PATH", DEFAULT_PATH))
+        found = shutil.which(name, path=env.get("PATH", SYSTEM_PATH))
         if found is None:
             raise NotYet(f"program {name} is not in PATH", needs=f"program:{name}")
         return found

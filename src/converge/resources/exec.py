@@ -48,7 +48,7 @@ class Exec(Resource):
     Without a guard the command runs once at each start of the daemon. With ``only_on`` it runs when one of those
     resources changed, and only then, and if there is a guard as well, only where that does not hold.
 
-    ``user``, ``dir`` (else ``/``), ``env`` (added to converge's own) and ``shell`` are for the guards too. ``watch``
+    ``user``, ``dir`` (else ``/``), ``env`` and ``shell`` are for the guards too. ``watch``
     names paths whose change calls for a look at the guard; without it, a guard command is run every 30 seconds.
     """
 
@@ -75,7 +75,7 @@ class Exec(Resource):
     dir: str | None = None
     """Where to run. Unset: ``/``."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables to add to converge's own environment."""
+    """Variables for it, beside ``PATH``, ``HOME``, ``USER``, ``LOGNAME``, ``SHELL`` and the locale."""
     user: str | None = None
     """As whom to run, with that user's groups. Unset: as converge itself."""
     stdin: str | bytes | None = None

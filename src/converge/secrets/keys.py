@@ -144,6 +144,7 @@ def _output(command: str) -> str:
     """What the key command prints. Nothing of it gets into a message."""
     from converge import process
     from converge.process import words
+    from converge.process.variables import ours
     from converge.resources.base import ResourceError
 
     name = "CONVERGE_KEY_COMMAND"
@@ -151,7 +152,7 @@ def _output(command: str) -> str:
         argv = words.split(command)
         if not argv:
             raise SecretError(f"{name} is empty")
-        result = process.run(argv, timeout=_COMMAND_TAKES, limit=_LONGEST, errors=False)
+        result = process.run(argv, keep=ours(), timeout=_COMMAND_TAKES, limit=_LONGEST, errors=False)
     except ValueError as error:
         raise SecretError(f"{name} cannot be split into words: {str(error).lower()}") from None
     except (ResourceError, PermissionError) as error:

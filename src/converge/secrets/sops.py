@@ -29,13 +29,14 @@ _WHY = {
 def decrypt_sops(path: str, keys: Keys) -> bytes | Mapping[str, object]:
     """The text of a TOML file, or the values of another. Raises SecretError, without anything of its content."""
     from converge import process
+    from converge.process.variables import ours
     from converge.resources.base import NotYet, ResourceError
 
     output = "binary" if path.endswith(_WHOLE) else "json"
     # The old spelling, which every version of sops 3 knows.
     argv = ["sops", "--decrypt", "--output-type", output, os.path.abspath(path)]
     try:
-        result = process.run(argv, env=_environment(keys), timeout=_TAKES, limit=_LONGEST, errors=False)
+        result = process.run(argv, env=_environment(keys), keep=ours(), timeout=_TAKES, limit=_LONGEST, errors=False)
     except NotYet:
         raise SecretError(
             f"the config {path} is encrypted with SOPS, and that takes the program sops; install it, or put it in PATH"

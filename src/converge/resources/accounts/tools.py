@@ -6,9 +6,10 @@ import threading
 from collections.abc import Sequence
 
 from converge import process
+from converge.platform import SYSTEM_PATH
 from converge.resources.base import Busy, NotYet, ResourceError, State
 
-_ENVIRONMENT = {"PATH": process.DEFAULT_PATH, "LC_ALL": "C", "LANGUAGE": "C"}
+_ENVIRONMENT = {"PATH": SYSTEM_PATH, "LC_ALL": "C", "LANGUAGE": "C"}
 _turn = threading.Lock()
 """One at a time: they would only wait for each other's lock, some of them in steps of a second."""
 _LOCKED = ("cannot lock", "try again later")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from converge import process
+from converge.process.variables import NETWORK
 from converge.resources.base import ResourceError
 
 if TYPE_CHECKING:
@@ -136,15 +138,18 @@ def _must(it: Git, path: str | None, *words: str) -> str:
 
 def _run(it: Git, path: str | None, *words: str) -> process.Result:
     place = [] if path is None else ["-C", path]
-    result = process.run(["git", *place, *words], cwd="/", env=_environment(it), user=it.user, timeout=it.seconds())
+    result = process.run(
+        ["git", *place, *words], cwd="/", env=_ENVIRONMENT, keep=_keep(it), user=it.user, timeout=it.seconds()
+    )
     if result.timed_out:
         raise ResourceError(f"git {words[0]} did not end in time and was ended")
     return result
 
 
-def _environment(it: Git) -> dict[str, str]:
-    import pwd
+# No locks: to look at the files must change none of them, which would be news.
+_ENVIRONMENT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 
-    # No locks: to look at the files must change none of them, which would be news.
-    env = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
-    return env if "HOME" in os.environ or it.user is not None else env | {"HOME": pwd.getpwuid(os.geteuid()).pw_dir}
+
+def _keep(it: Git) -> Collection[str]:
+    """What git takes from our environment: the proxy, and the keys of an agent that is its user's own."""
+    return NETWORK if it.user is not None or os.geteuid() == 0 else NETWORK | {"SSH_AUTH_SOCK"}

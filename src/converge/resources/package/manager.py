@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from converge import process
+from converge.process.variables import NETWORK
 from converge.resources.base import Busy, PathChanged, ResourceError
 from converge.resources.package import locks
 from converge.resources.package.names import fits
@@ -159,7 +160,8 @@ class Manager:
         left = until - time.monotonic()
         if left <= 0:
             raise ManagerError(f"no time was left to run {argv[0]}")
-        result = process.run(argv, env=self.environment() | dict(env or {}), timeout=left, limit=_MOST_OUTPUT)
+        variables = self.environment() | dict(env or {})
+        result = process.run(argv, env=variables, keep=NETWORK, timeout=left, limit=_MOST_OUTPUT)
         if result.timed_out:
             ended = f"did not end within {left:.0f} s and was ended"
         elif result.returncode in good:
