@@ -20,6 +20,7 @@ from converge.platform import Platform
 from converge.resources.base import NOWHERE, Location
 from converge.secrets import Secrets
 from converge.secrets.redaction import Redactor
+from converge.trust import Trust, Untrusted, trusted_imports
 
 ENTRY_POINTS = "converge.blueprints"
 
@@ -44,6 +45,8 @@ class Given:
     """Who is to learn each secret. Unset: nobody who outlives the loading."""
     passed: Mapping[str, object] = field(default_factory=dict)
     """Parameters from Python, as r.include takes them."""
+    allow_writable: bool = False
+    """Use as root also what others can write."""
 
 
 NOTHING_GIVEN = Given()
@@ -69,6 +72,7 @@ class _Asked(NamedTuple):
     given: Given
     values: Mapping[str, Value]
     secrets: Secrets
+    trust: Trust
 
 
 def check(wanted: str, given: Given) -> Loaded:
@@ -103,12 +107,19 @@ def load(
     Raises BlueprintNotFound, or Mistakes with all that is wrong. Touches nothing on the machine.
     """
     # What a blueprint prints is for the person who wrote it, and must not get between what we print for a program.
-    secrets = Secrets(given.redactor, config=given.config, key=given.key, pretend=given.shards is not None)
+    trust = Trust(insist=given.allow_writable)
+    secrets = Secrets(given.redactor, config=given.config, key=given.key, pretend=given.shards is not None, trust=trust)
     shown = secrets.redactor.stream(sys.stderr)
-    with _without_bytecode(), redirect_stdout(shown), redirect_stderr(shown), _also_about(given.values_file):
-        values = values_from(given.sets, given.values_file)
+    with (
+        _without_bytecode(),
+        redirect_stdout(shown),
+        redirect_stderr(shown),
+        _also_about(given.values_file),
+        trusted_imports(trust),
+    ):
+        values = values_from(given.sets, given.values_file, trust)
         values |= {name: Value(value, "", 0) for name, value in given.passed.items()}
-        asked = _Asked(resource_timeout, given, values, secrets)
+        asked = _Asked(resource_timeout, given, values, secrets, trust)
         try:
             if given.config:
                 secrets.store()  # what is wrong with these files is said also where the blueprint has no secrets
@@ -183,9 +194,9 @@ def load_entry_points(name: str | None = None) -> list[tuple[str, BaseException]
 def _load_file(wanted: str, asked: _Asked) -> Loaded:
     path, function_name = _split(wanted)
     registered = registry.snapshot()
-    with _imports_from(os.path.dirname(path)) as own_modules:
+    with _imports_from(os.path.dirname(path), asked.trust) as own_modules:
         try:
-            module = _execute(path)
+            module = _execute(path, asked.trust)
             name, function = _choose(module, path, function_name)
             graph = _run(name, function, {path}, asked)
             again = f"{path}:{function_name}" if function_name else path
@@ -203,6 +214,8 @@ def _blamed(error: BaseException | None, folder: str) -> Iterator[str]:
     while error is not None:
         if isinstance(error, Mistakes):
             yield from (mistake.where.file for mistake in error.mistakes if os.path.isabs(mistake.where.file))
+        elif isinstance(error, Untrusted):
+            yield error.path
         elif isinstance(error, ModuleNotFoundError) and error.name:
             yield os.path.join(folder, *error.name.split(".")) + ".py"
         error = error.__cause__
@@ -235,7 +248,8 @@ def _near_files(path: str) -> str:
     return nearest(os.path.basename(path), names)
 
 
-def _execute(path: str) -> types.ModuleType:
+def _execute(path: str, trust: Trust) -> types.ModuleType:
+    trust.require(path)
     linecache.checkcache(path)
     try:
         with open(path, "rb") as file:
@@ -333,7 +347,7 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
     except SyntaxError as error:
         where = Location(error.filename or "", error.lineno or 0)
         raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
-    except (Mistakes, BlueprintNotFound):
+    except (Mistakes, BlueprintNotFound, Untrusted):
         raise
     except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
         where = _owners_line(error, own)
@@ -362,7 +376,7 @@ def _owners_line(error: BaseException, own: set[str]) -> Location:
 
 
 @contextmanager
-def _imports_from(folder: str):  # type: ignore[no-untyped-def]  # a nested callable type would say less than the code
+def _imports_from(folder: str, trust: Trust):  # type: ignore[no-untyped-def]  # a nested callable type would say less than the code
     """Let the blueprint import its neighbours, and forget them afterwards, so that a reload sees their new text."""
     before = set(sys.modules)
     sys.path.insert(0, folder)
@@ -378,7 +392,8 @@ def _imports_from(folder: str):  # type: ignore[no-untyped-def]  # a nested call
         }
 
     try:
-        yield lambda: set(own().values())
+        with trusted_imports(trust, folder):
+            yield lambda: set(own().values())
     finally:
         sys.path.remove(folder)
         for name in [*own(), "converge_blueprint"]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from converge.platform import may_do_all, this_os
 from converge.resources.base import ResourceError
+from converge.trust import weaknesses
 
 _MAC_SUPPORT = "/Library/Application Support/converge"
 """Below the root for root, below their home for others: macOS lets nobody make anything in its own folders."""
@@ -43,6 +44,8 @@ def runtime_dir() -> Path:
 
 def ensure_dir(path: Path) -> Path:
     """Make a folder that only we can use, with its parents; refuse one that others could tamper with."""
+    if sys.platform != "win32":
+        _require_trust(path.parent)
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
@@ -60,6 +63,17 @@ def ensure_dir(path: Path) -> Path:
     if status.st_mode & 0o022:
         raise ResourceError(f"{path} can be written by others; make it mode 0700 (chmod 700 {path})")
     return path
+
+
+def _require_trust(path: Path) -> None:
+    """Raises ResourceError where others could put another folder in the place of root's.
+
+    Others than root keep theirs in their own homes, which a group of their own may well write.
+    """
+    if os.geteuid() == 0 and (found := list(weaknesses(os.path.abspath(path)))):
+        raise ResourceError(
+            f"converge does not trust {path} with its state, since others can change " + "; ".join(map(str, found))
+        )
 
 
 def _windows_dir() -> Path:

@@ -203,8 +203,8 @@ def test_no_value_is_in_the_list_of_processes_and_the_key_is_not_handed_on(vault
     assert f"TOKEN={TOKEN}" in out.read_text()
     assert key not in out.read_text()
     assert "CONVERGE_KEY" not in out.read_text()
+    daemon.until(lambda: any(b"sleep\x0060" in line for line in command_lines()), "its last program runs")
     lines = list(command_lines())
-    assert any(b"sleep\x0060" in line for line in lines)
     for line in lines:
         for value in (TOKEN.encode(), b"MIIEvQIBADANBgkqhkiG", key.encode()):
             assert value not in line

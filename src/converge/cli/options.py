@@ -43,6 +43,7 @@ class Arguments(argparse.Namespace):
     new_key_file: str
     redactor: Redactor
     """What is known of secrets in this run."""
+    allow_writable: bool
     platform: Os | None
     distro: str
     format: str | None
@@ -126,6 +127,8 @@ def add_blueprint(parser: argparse.ArgumentParser) -> None:
     add("--config", action="append", metavar="FILE", default=[],
         help="a TOML file of values for r.secret; may be repeated, the first goes before")  # fmt: skip
     add("--values", metavar="FILE", help="a TOML file of parameters; --set goes before it")
+    add("--allow-writable", action="store_true",
+        help="as root, use a blueprint, module, values or config file also where others can write it")  # fmt: skip
 
 
 def add_platform(parser: argparse.ArgumentParser) -> None:
@@ -172,6 +175,7 @@ def given_from(arguments: Arguments) -> Given:
         # What is started from here on is not to find the key in its environment.
         key=os.environ.pop("CONVERGE_KEY", None),
         redactor=arguments.redactor,
+        allow_writable=arguments.allow_writable,
     )
 
 

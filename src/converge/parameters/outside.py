@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from converge.parameters.readers import Text
+
+if TYPE_CHECKING:
+    from converge.trust import Trust
 
 
 class Value(NamedTuple):
@@ -18,8 +21,10 @@ class Value(NamedTuple):
     """Where it is written; a file of "" is the command line."""
 
 
-def values_from(sets: Sequence[tuple[str, str]], file: str | None) -> dict[str, Value]:
+def values_from(sets: Sequence[tuple[str, str]], file: str | None, trust: Trust | None = None) -> dict[str, Value]:
     """What ``--set`` and ``--values`` say; the former counts. Raises ConvergeError, with lines where it has them."""
+    if file is not None and trust is not None:
+        trust.require(file)
     values = dict(_from_file(file)) if file is not None else {}
     return values | {name: Value(Text(text), "", 0) for name, text in sets}
 

@@ -10,6 +10,7 @@ from converge.secrets.redaction import Redactor
 
 if TYPE_CHECKING:
     from converge.secrets.store import Store
+    from converge.trust import Trust
 
 
 class SecretError(ConvergeError):
@@ -26,11 +27,13 @@ class Secrets:
         config: Sequence[str] = (),
         key: str | None = None,
         pretend: bool = False,
+        trust: Trust | None = None,
     ) -> None:
         self.redactor = Redactor() if redactor is None else redactor
         self._config = config
         self._key = key
         self._pretend = pretend
+        self._trust = trust
         self._store: Store | None = None
 
     def store(self) -> Store:
@@ -38,7 +41,7 @@ class Secrets:
         if self._store is None:
             from converge.secrets.store import Store
 
-            self._store = Store(self.redactor, key=self._key, pretend=self._pretend)
+            self._store = Store(self.redactor, key=self._key, pretend=self._pretend, trust=self._trust)
             self._store.add_first(self._config)
         return self._store
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from converge.secrets import SecretError
 from converge.secrets.cipher import Key
+from converge.trust import weaknesses
 
 _LONGEST = 64 * 1024
 _COMMAND_TAKES = 60.0
@@ -124,6 +125,8 @@ def _must_be_private(path: str, status: os.stat_result) -> None:
             f"the key file {path} is mode {stat.S_IMODE(status.st_mode):04o}, so others can use it; "
             f"make it yours alone (chmod 600 {path}), and a new key where somebody may have read it"
         )
+    if os.geteuid() == 0 and (found := list(weaknesses(os.path.abspath(path)))):
+        raise SecretError(f"the key file {path} could be replaced by others: {'; '.join(map(str, found))}")
 
 
 def _line(data: bytes, path: str) -> str:

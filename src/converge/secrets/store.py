@@ -13,15 +13,19 @@ from converge.secrets.forms import SHORTEST
 from converge.secrets.keys import Keys
 from converge.secrets.redaction import Redactor
 from converge.secrets.secret import Secret
+from converge.trust import Trust
 
 
 class Store:
     """Finds secrets by name: in the files of the command line first, then in what was registered last."""
 
-    def __init__(self, redactor: Redactor, *, key: str | None = None, pretend: bool = False) -> None:
+    def __init__(
+        self, redactor: Redactor, *, key: str | None = None, pretend: bool = False, trust: Trust | None = None
+    ) -> None:
         self._redactor = redactor
         self._keys = Keys(key)
         self._pretend = pretend
+        self._trust = trust or Trust()
         """For another machine: no key is asked for, and nothing is decrypted."""
         self._first: list[Layer] = []
         self._layers: list[Layer] = []
@@ -50,6 +54,7 @@ class Store:
         if self._pretend and (is_encrypted(path) or not os.path.exists(path)):
             self._unseen = True
         else:
+            self._trust.require(path)
             yield read_layer(path, self._keys)
 
     def get(self, name: str) -> Secret:
