@@ -48,10 +48,10 @@ class AlreadyRunning(ConvergeError):
     """Another daemon holds this blueprint on this machine."""
 
 
-def nearest(word: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
+def nearest(word: str, known: Iterable[str], shown: Callable[[str], str] = str, *, most: int = 3) -> str:
     """`` (did you mean …?)`` or nothing."""
     from difflib import get_close_matches
 
-    close = map(shown, get_close_matches(word, list(known), n=3, cutoff=0.6))
+    close = map(shown, get_close_matches(word, list(known), n=most, cutoff=0.6))
     text = " or ".join(close)
     return f" (did you mean {text}?)" if text else ""

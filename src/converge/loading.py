@@ -242,10 +242,11 @@ def _split(wanted: str) -> tuple[str, str]:
 
 def _near_files(path: str) -> str:
     try:
-        names = [name for name in os.listdir(os.path.dirname(path)) if name.endswith(".py")]
+        names = {name[:-3]: name for name in os.listdir(os.path.dirname(path)) if name.endswith(".py")}
     except OSError:
         return ""
-    return nearest(os.path.basename(path), names)
+    # The ending is left out: any two short names with the same one are near.
+    return nearest(os.path.basename(path).removesuffix(".py"), names, names.__getitem__)
 
 
 def _execute(path: str, trust: Trust) -> types.ModuleType:
@@ -274,9 +275,9 @@ def _choose(module: types.ModuleType, path: str, function_name: str) -> tuple[st
         if callable(chosen):
             return function_name, chosen
         functions = [name for name, value in vars(module).items() if isinstance(value, types.FunctionType)]
-        raise BlueprintNotFound(
-            f"{path} has no function or blueprint {function_name!r}{nearest(function_name, {*own, *functions})}"
-        )
+        there = {*own, *(name for name in functions if vars(module)[name].__module__ == module.__name__)}
+        hint = nearest(function_name, there) or (f"; it has {', '.join(sorted(there))}" if there else "")
+        raise BlueprintNotFound(f"{path} has no function or blueprint {function_name!r}{hint}")
     if len(own) == 1:
         ((name, found),) = own.items()
         return name, found.function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,9 +116,10 @@ def test_a_blueprint_that_is_no_text_or_cannot_be_read_says_so(place: Place) -> 
         (["--parallel", "0"], "--parallel: '0' is not a number from 1 to 1000"),
         (["--parallel", "x"], "--parallel: 'x' is not a whole number of 0 or more"),
         (["--out", "xml"], "--out: invalid choice: 'xml' .*"),
-        (["--nosuch"], "unrecognized arguments: --nosuch"),
-        (["--time", "1s"], "unrecognized arguments: --time 1s"),
-        (["extra"], "unrecognized arguments: extra"),
+        (["--nosuch"], "there is no option --nosuch"),
+        (["--time", "1s"], r"there is no option --time \(did you mean --timeout\?\)"),
+        (["--format", "dot"], "there is no option --format(| .*) here"),
+        (["extra"], "one name too many: extra"),
     ],
 )
 def test_a_wrong_option_is_one_sentence_and_exits_1(place: Place, options: list[str], said: str) -> None:
@@ -129,8 +131,70 @@ def test_a_wrong_option_is_one_sentence_and_exits_1(place: Place, options: list[
     assert not list(place.managed.iterdir())
 
 
-def test_no_command_and_an_unknown_one_are_one_sentence(place: Place) -> None:
-    for arguments in ([], ["paln", "site.py"], ["plan"]):
+def test_an_option_written_wrongly_blames_no_blueprint(place: Place) -> None:
+    for words in (["--timout", "5s", "site.py"], ["serve", "--timout", "5s", "site.py"]):
+        said = place.run(*words)
+        assert said.code == 1
+        assert said.err == "converge: there is no option --timout (did you mean --timeout?) (see converge --help)\n"
+
+
+def test_a_file_is_not_near_another_for_its_ending_alone(place: Place) -> None:
+    place.write(place.blueprints / "xy.py", "")
+    said = place.run("plan", "./ab.py")
+    assert (said.code, said.err) == (11, "converge: there is no file ./ab.py\n")
+
+
+def test_what_a_file_has_is_listed_where_nothing_is_near(place: Place) -> None:
+    place.declare('r.file(HERE / "a", content="x")')
+    said = place.run("plan", f"{place.site}:qqq")
+    assert (said.code, said.err) == (11, f"converge: {place.site} has no function or blueprint 'qqq'; it has site\n")
+
+
+def test_help_is_had_in_every_way_that_people_try(place: Place) -> None:
+    bare = place.run()
+    assert (bare.code, bare.err) == (0, "")
+    assert bare.out == place.run("--help").out == place.run("help").out
+    assert "COMMAND" in bare.out
+    serve = place.run("help", "serve")
+    assert (serve.code, serve.out) == (0, place.run("serve", "--help").out)
+    assert place.run("help", "secret", "edit").out == place.run("secret", "edit", "--help").out
+    assert place.run("help", "nosuch").code == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_shells_are_told_how_to_complete(place: Place, shell: str) -> None:
+    said = place.run("completion", shell)
+    assert (said.code, said.err) == (0, "")
+    assert "converge" in said.out
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("converge pl", {"plan "}),
+        ("converge serve --time", {"--timeout "}),
+        ("converge plan linux", {"linux", "linux_server"}),
+        ("converge plan si", {"site.py "}),
+        ("converge --out j", {"json "}),
+    ],
+)
+def test_what_bash_completes(place: Place, line: str, expected: set[str]) -> None:
+    place.declare("pass")
+    bash = """
+        eval "$(python -m converge completion bash)"
+        converge() { python -m converge "$@"; }
+        COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9 COMP_WORDBREAKS=" " _ARGCOMPLETE=1 _ARGCOMPLETE_SUPPRESS_SPACE=0 \\
+            _ARGCOMPLETE_IFS=$'\\n' python -m converge 8>&1 9>/dev/null >/dev/null 2>&1
+    """.replace("python", place.python[0])
+    done = subprocess.run(
+        ["bash", "-c", bash, "bash", line],
+        cwd=place.blueprints, env=place.env, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert set(done.stdout.split("\n")) - {""} == expected, done.stderr
+
+
+def test_an_unknown_command_is_one_sentence(place: Place) -> None:
+    for arguments in (["paln", "site.py"], ["plan"]):
         said = place.run(*arguments)
         assert (said.code, said.out, len(said.err.splitlines())) == (1, "", 1)
         assert "--help" in said.err

@@ -7,12 +7,18 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from converge.cli.version import _build
+
 if TYPE_CHECKING:
     from .conftest import Place
+
+ROOT = Path(__file__).parents[2]
 
 MIXED = """
     r.file(HERE / "new", content="über\\n")
@@ -128,9 +134,12 @@ def test_list_shows_blueprints_and_kinds_with_a_line_each(place: Place) -> None:
     assert "blueprints:" not in kinds.out
     names = [line.split()[0] for line in kinds.out.splitlines()[1:]]
     assert {"directory", "exec", "file", "symlink"} <= set(names)
-    assert all(len(line.split()) > 1 for line in kinds.out.splitlines()[1:])
+    assert all(len(line.split()) > 1 for line in kinds.out.splitlines() if line.startswith(" "))
     assert "kinds:" not in place.run("list", "-b").out
-    assert place.run("list", "--out", "json").json().keys() == {"blueprints", "kinds"}
+    told = place.run("list", "--out", "json").json()
+    assert told.keys() == {"blueprints", "kinds", "helpers"}
+    assert told["helpers"].keys() >= {"r.include", "r.secret", "r.in_shard", "r.platform"}
+    assert not [text for group in told.values() for text in group.values() if "`" in text or "*" in text]
 
 
 def test_version_tells_version_python_and_platform(place: Place) -> None:
@@ -139,7 +148,19 @@ def test_version_tells_version_python_and_platform(place: Place) -> None:
     assert re.search(r"\d+\.\d+\.\d+", said.out)
     assert ".".join(map(str, sys.version_info[:3])) in said.out
     assert "linux" in said.out.lower()
-    assert place.run("version", "--out", "json").json().keys() == {"version", "python", "os", "distro", "arch"}
+    told = place.run("version", "--out", "json").json()
+    assert told.keys() - {"commit", "date"} == {"version", "python", "os", "distro", "arch"}
+
+
+def test_version_tells_the_commit_of_a_package_and_of_a_clone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    git = ROOT / ".git"
+    if git.is_dir():
+        head = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        assert place.run("version", "--out", "json").json()["commit"] == head.stdout[:9]
+    built = ModuleType("converge._build")
+    built.COMMIT, built.DATE = "abc1234", "2026-01-02"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "converge._build", built)
+    assert _build() == ("abc1234", "2026-01-02")
 
 
 def test_a_reader_that_goes_away_is_no_traceback(place: Place) -> None:

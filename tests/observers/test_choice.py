@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from converge.observers import observer_for
+from converge.observers import _shows_marks, observer_for
 from converge.observers.jsonout import JsonLines, JsonObject
 from converge.observers.serial import Serial
 from converge.observers.terminal import Terminal
@@ -53,9 +53,17 @@ def test_so_does_a_terminal_that_knows_nothing(term: str | None, monkeypatch: py
     assert isinstance(observer_for("terminal", Tty(), daemon=False, verbose=False), Serial)
 
 
+def test_a_console_of_windows_needs_no_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TERM")
+    monkeypatch.setattr("sys.platform", "win32")
+    assert _shows_marks(Tty())
+    monkeypatch.setenv("TERM", "dumb")
+    assert not _shows_marks(Tty())
+
+
 def test_rich_is_only_loaded_for_a_terminal() -> None:
     script = (
-        "import sys; from converge.observers import observer_for\n"
+        "import sys; from converge.observers import _shows_marks, observer_for\n"
         "for out in ('terminal', 'serial', 'json'): observer_for(out, sys.stdout, daemon=False, verbose=False)\n"
         "print('rich' in sys.modules)"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ HELP = "the blueprints and resource kinds that are available here"
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
     parser.add_argument("-b", "--blueprints", action="store_true", help="only the blueprints")
-    parser.add_argument("-e", "--extensions", action="store_true", help="only the resource kinds")
+    parser.add_argument(
+        "-e", "--extensions", action="store_true", help="only the resource kinds, and what else r. offers"
+    )
 
 
 def run(arguments: Arguments) -> int:
@@ -30,6 +33,7 @@ def run(arguments: Arguments) -> int:
         found["blueprints"] = _blueprints()
     if everything or arguments.extensions:
         found["kinds"] = _kinds()
+        found["helpers"] = _helpers()
     if arguments.out == "json":
         import json
 
@@ -61,8 +65,19 @@ def _kinds() -> dict[str, str]:
     return dict(sorted((own | foreign).items()))
 
 
-def _first_line(kind: type) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0]
+def _helpers() -> dict[str, str]:
+    """What ``r`` can do beside declaring a kind."""
+    from converge.declaration import Run, own_kinds
+
+    kinds = own_kinds()
+    named = {name: value for name, value in vars(Run).items() if not name.startswith("_") and name not in kinds}
+    return {f"r.{name}": _first_line(value) for name, value in sorted(named.items())}
+
+
+def _first_line(thing: object) -> str:
+    """Without the markup of docstrings."""
+    line = (inspect.getdoc(thing) or "").partition("\n")[0]
+    return re.sub(r":\w+:`~?(.*?)`", r"\1", line).replace("``", "").replace("*", "")
 
 
 def _show(title: str, entries: dict[str, str]) -> None:

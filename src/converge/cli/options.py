@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, cast
 
 from converge import exit_codes
 from converge.duration import parse_duration
+from converge.errors import nearest
 
 if TYPE_CHECKING:
     from converge.engine.settings import Settings
@@ -51,6 +53,8 @@ class Arguments(argparse.Namespace):
     kind: str
     names: list[str]
     bare: bool
+    command: list[str]
+    shell: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,6 +75,15 @@ class _Parser(argparse.ArgumentParser):
         finally:
             self.intermixed = True
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # Any: as argparse has it
+        """Names what is not known, and what is near it; argparse also lists the words after it."""
+        typed, unknown = self.parse_known_args(args, namespace)
+        if option := next((word for word in unknown if word.startswith("-")), None):
+            self.error(f"there is no option {option}{_near(option, _options_of(self))} here")
+        if unknown:
+            self.error(f"one name too many: {unknown[0]}")
+        return typed
+
     def error(self, message: str) -> NoReturn:
         """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""
         self.exit(exit_codes.ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -78,7 +91,48 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(argv: Sequence[str] | None) -> Arguments:
     """Exits with a sentence where something is wrong."""
-    from converge.cli import adopt, check, graph, init, plan, secret, serve, version
+    words = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from converge.cli.completion import complete
+
+        complete(parser)
+    _refuse_unknown(words, parser)
+    arguments: Arguments = parser.parse_args(words or ["--help"], namespace=Arguments())
+    if arguments.out not in OUTS:
+        parser.error(f"CONVERGE_OUT={arguments.out!r}: choose one of {', '.join(OUTS)}")
+    return arguments
+
+
+def _refuse_unknown(words: Sequence[str], parser: _Parser) -> None:
+    """An option that no command has is said first: argparse would take its value for a command or a blueprint."""
+    known = _options_of(parser)
+    for word in words:
+        option = word.partition("=")[0]
+        if option == "--":
+            return
+        if option.startswith("--") and option not in known:
+            parser.error(f"there is no option {option}{_near(option, known)}")
+
+
+def _near(option: str, known: Iterable[str]) -> str:
+    """Without the dashes, which make any two options near."""
+    bare = {name.lstrip("-"): name for name in known}
+    return nearest(option.lstrip("-"), bare, bare.__getitem__, most=1)
+
+
+def _options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Its own, and those of its commands."""
+    found = {name for action in parser._actions for name in action.option_strings}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(*map(_options_of, action.choices.values()))
+    return found
+
+
+def _parser() -> _Parser:
+    from converge.cli import adopt, check, completion, graph, init, plan, secret, serve, version
+    from converge.cli import help as help_command
     from converge.cli import list as list_command
 
     parser = _Parser(
@@ -89,16 +143,13 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     )
     _add_common(parser, top=True)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in (plan, serve, check, graph, init, adopt, secret, list_command, version):
+    for command in (plan, serve, check, graph, init, adopt, secret, list_command, completion, help_command, version):
         sub = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         _add_common(sub, top=False)
         command.add_to(sub)
         sub.set_defaults(run=command.run)
         sub.intermixed = command is adopt
-    arguments = parser.parse_args(argv, namespace=Arguments())
-    if arguments.out not in OUTS:
-        parser.error(f"CONVERGE_OUT={arguments.out!r}: choose one of {', '.join(OUTS)}")
-    return arguments
+    return parser
 
 
 def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
@@ -121,7 +172,10 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
 def add_blueprint(parser: argparse.ArgumentParser) -> None:
     """What the commands that load a blueprint take."""
     add = parser.add_argument
-    add("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+    from converge.cli.completion import blueprints
+
+    named = add("blueprint", metavar="BLUEPRINT", help="a name, path/to/file.py or path/to/file.py:function")
+    named.completer = blueprints  # type: ignore[attr-defined]  # argcomplete's way to say what can stand there
     add("--set", type=_parameter, action="append", metavar="NAME=VALUE", default=[],
         help="a parameter of the blueprint; may be repeated")  # fmt: skip
     add("--config", action="append", metavar="FILE", default=[],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Literal, TextIO, TypeAlias
 
 from converge.engine.events import Observer
@@ -27,4 +28,6 @@ def observer_for(out: Out, stream: TextIO, *, daemon: bool, verbose: bool) -> Ob
 
 def _shows_marks(stream: TextIO) -> bool:
     utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
-    return utf8 and stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    # Consoles of Windows have no TERM, and all show colour since Windows 10.
+    without = "xterm" if sys.platform == "win32" else "dumb"
+    return utf8 and stream.isatty() and os.environ.get("TERM", without) not in ("dumb", "unknown")
