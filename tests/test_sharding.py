@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from converge import sharding
+from converge import sharding, smbios
 from converge.declaration import Run
+from converge.loading import Given, check
 from converge.process import Result
 from converge.sharding import in_shard_with_serial, shard_bucket
 
@@ -155,3 +157,83 @@ def test_the_serial_of_a_mac_is_its_hardware_uuid(monkeypatch: pytest.MonkeyPatc
     assert sharding.hardware_serial() == "6FA6D1F3-2A1C-5B7E-9C0D-0123456789AB"
     monkeypatch.setattr("converge.process.run", lambda argv, timeout: Result(1, "ioreg: error"))
     assert sharding.hardware_serial() == ""
+
+
+def test_the_serial_that_the_go_tool_goes_by_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "hardware_serial", lambda: "ABC1234XYZ")
+    assert sharding.reference_serial() == "ABC1234XYZ"
+    monkeypatch.setattr(sharding, "this_os", lambda: "darwin")
+    asked: list[list[str]] = []
+
+    def run(argv: list[str], timeout: float) -> Result:
+        asked.append(argv)
+        return Result(0, "6FA6D1F3-2A1C-5B7E-9C0D-0123456789AB\n")
+
+    monkeypatch.setattr("converge.process.run", run)
+    assert sharding.reference_serial() == "6FA6D1F3-2A1C-5B7E-9C0D-0123456789AB"
+    assert asked == [["/usr/sbin/sysctl", "-n", "kern.uuid"]]
+
+
+# --- where the first 7 characters say nothing -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("serial", "prefix"),
+    [("VMware-56 4d 1a", "VMware-"), (" GoogleCloud-1A2B", "GoogleC"), ("VMX1234567", "VMX1234"),
+     ("0000-0013-8569-1432", "0000-00"), ("VirtualBox-4a5b", "Virtual"), ("Parallels-6A 1B", "Paralle"),
+     ("ABC1234", ""), ("C02XXXXXXXXX", ""), ("", "")],
+)  # fmt: skip
+def test_a_vendors_prefix_is_known(serial: str, prefix: str) -> None:
+    assert sharding.vendors_prefix(serial) == prefix
+
+
+def test_a_plain_shard_of_a_virtual_machine_is_warned_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "hardware_serial", lambda: "VMware-56 4d 1a")
+    run = Run()
+    for _ in range(3):
+        run.in_shard(10)
+    run.in_shard(10, of="agent")
+    run.in_shard(10, revision=2)
+    run.in_shard(100)
+    (warning,) = run._warnings
+    assert "'VMware-' alone" in warning
+    assert 'in_shard(10, of="new-agent")' in warning
+    assert warning.startswith(__file__)
+
+
+def test_check_warns_of_a_plain_shard_wherever_it_runs(tmp_path: Path) -> None:
+    site = tmp_path / "site.py"
+    site.write_text(
+        'from converge import Run, blueprint\n@blueprint("s")\ndef s(r: Run) -> None:\n'
+        '    r.in_shard(10)\n    r.in_shard(10, of="a")\n'
+    )
+    (warning,) = check(str(site), Given()).graph.warnings
+    assert warning.startswith(f"{site}:4: in_shard(10) goes by the first 7 characters of the serial")
+
+
+# --- Windows --------------------------------------------------------------------------------------------------
+
+
+def structure(kind: int, body: bytes, *texts: str) -> bytes:
+    """One structure of SMBIOS: its header, what is in it, and the texts that it names by number."""
+    return (
+        bytes([kind, 4 + len(body), 0, 0]) + body + (b"".join(text.encode() + b"\0" for text in texts) or b"\0") + b"\0"
+    )
+
+
+BIOS = structure(0, bytes(20), "Vendor", "1.2")
+END = structure(127, b"")
+WINDOWS_HEADER = bytes(8)
+
+
+def test_the_serial_of_a_windows_machine_is_in_its_firmware() -> None:
+    system = structure(1, bytes([1, 2, 3, 4, *range(16)]), "Maker", "Model", "Version", " ABC1234XYZ ")
+    assert smbios.system_serial(WINDOWS_HEADER + BIOS + system + END) == "ABC1234XYZ"
+    nameless = structure(1, bytes([1, 2, 3, 0, *range(16)]), "Maker", "Model", "Version")
+    assert smbios.system_serial(WINDOWS_HEADER + BIOS + nameless + END) == ""
+    assert smbios.system_serial(WINDOWS_HEADER + BIOS + END) == ""
+
+
+@given(st.binary(max_size=80))
+def test_broken_tables_of_the_firmware_are_no_serial_and_no_error(raw: bytes) -> None:
+    assert isinstance(smbios.system_serial(WINDOWS_HEADER + raw), str)

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
         service_active,
     )
     from converge.declaration import Run, blueprint
+    from converge.errors import BadValue
     from converge.resources.file import Block, Line
     from converge.secrets.secret import Secret
-    from converge.sharding import shard_bucket
+    from converge.sharding import reference_serial, shard_bucket
 
 _PLACES = {
     "Run": "converge.declaration",
     "blueprint": "converge.declaration",
+    "BadValue": "converge.errors",
     "Condition": "converge.conditions",
     "file_exists": "converge.conditions",
     "mount_point": "converge.conditions",
@@ -43,10 +45,12 @@ _PLACES = {
     "Block": "converge.resources.file",
     "Line": "converge.resources.file",
     "Secret": "converge.secrets.secret",
+    "reference_serial": "converge.sharding",
     "shard_bucket": "converge.sharding",
 }
 
 __all__ = [
+    "BadValue",
     "Block",
     "Condition",
     "Line",
@@ -59,6 +63,7 @@ __all__ = [
     "network_interface",
     "network_reachable",
     "package_installed",
+    "reference_serial",
     "registry_key_exists",
     "registry_value_equals",
     "registry_value_exists",
@@ -77,3 +82,7 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(place), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from converge import sharding
 from converge.conditions.base import Condition
-from converge.errors import ConvergeError, Mistake, nearest
+from converge.errors import BadValue, ConvergeError, Mistake, nearest
 from converge.platform import Os, Platform, this_os, this_platform
 from converge.resources.accounts import AuthorizedKeys, Group, User
 from converge.resources.archive import Archive
@@ -45,6 +45,11 @@ R = TypeVar("R", bound=Resource)
 
 BlueprintFunction: TypeAlias = "Callable[Concatenate[Run, ...], None]"
 F = TypeVar("F", bound="Callable[Concatenate[Run, ...], None]")
+
+_PLAIN_SHARD = (
+    "goes by the first 7 characters of the serial, which virtual machines of one vendor share; give the shard a name, "
+    'as in of="new-agent"'
+)
 
 _SHIPPED = os.path.join(os.path.dirname(__file__), "blueprints", "")
 """The folder of the blueprints that come with converge."""
@@ -130,7 +135,9 @@ class Declares(Generic[P, R]):
         # A class, seen by the type checker as the constructor that gives the method its signature.
         self.kind = cast("type[R]", kind)
 
-    def __get__(self, run: Run, owner: type[Run]) -> Callable[P, R]:
+    def __get__(self, run: Run | None, owner: type[Run]) -> Callable[P, R]:
+        if run is None:
+            return self.kind  # for those who read documentation: its options and its text
         return partial(run.declare, self.kind)
 
 
@@ -185,6 +192,10 @@ class Run:
         self._owners: dict[str, type] = {}
         self._why: str | None = None
         self._classes: dict[type, type[Resource]] = {}
+        self._warnings: dict[str, None] = {}
+        self._defaults: dict[type[Resource], dict[str, Any]] = {}  # Any: values of options
+        self._config_lacking = False
+        """A config could not be read."""
 
     @cached_property
     def platform(self) -> Platform:
@@ -234,9 +245,39 @@ class Run:
         if not wrong and once not in self._included:
             self._included.append(once)
             self._including.append((name, function))
-            function(self, **values)
+            defaults, self._defaults = self._defaults, {}
+            try:
+                function(self, **values)
+            except BadValue as error:
+                wrong = [(error.parameter, f"{error.parameter}: {error}")]
+            self._defaults = defaults
             self._including.pop()
         return wrong
+
+    def defaults(self, *kinds: str, **options: object) -> None:
+        """Let these options have these values from here on, wherever a declaration of this blueprint leaves them out.
+
+        They hold for the kinds that are named, or for all that have such an option; not in blueprints that are
+        included, nor where this one is.
+        """
+        where = _caller()
+        known = own_kinds()
+        wrong = [f"there is no kind {name!r}{nearest(name, known)}" for name in kinds if name not in known]
+        among = [known[name] for name in kinds if name in known] or list(known.values())
+        for option, value in options.items():
+            found = [kind for kind in among if option in describe(kind).options]
+            if not found and not wrong:
+                every = {name for kind in among for name in describe(kind).options}
+                wrong.append(f"no kind{' of these' * bool(kinds)} has an option {option}{nearest(option, every)}")
+            for kind in found:
+                if option in describe(kind).required:
+                    wrong.append(f"{option} names each {kind.__name__.lower()}; it can have no default")
+                elif describe(kind).options[option].check(value):
+                    self._defaults.setdefault(kind, {})[option] = value
+                elif kinds or len(found) == 1:
+                    wrong += [f"{_called(kind)} {text}" for text in wrong_types(kind, (), {option: value})
+                              if not text.endswith(" is missing")]  # fmt: skip
+        self._mistakes += [Mistake(where, None, f"defaults: {text}") for text in wrong]
 
     @contextmanager
     def because(self, why: str) -> Iterator[None]:
@@ -264,10 +305,18 @@ class Run:
             return False
         if serial is None and self._shards is not None and 0 < percent < 100:
             self._shards.asked = True
+            if not of:
+                self._warn(_caller(2), f"in_shard({percent}) {_PLAIN_SHARD}")
             return self._shards.answer
         if serial is None:
             serial = sharding.hardware_serial() if 0 < percent < 100 else ""
+            if not of and revision == "" and (prefix := sharding.vendors_prefix(serial)):
+                text = f"in_shard({percent}) goes by {prefix!r} alone, which all machines of this vendor have"
+                self._warn(_caller(2), f'{text}; give the shard a name, as in in_shard({percent}, of="new-agent")')
         return sharding.in_shard_with_serial(percent, serial, of=of, revision=revision)
+
+    def _warn(self, where: Location, text: str) -> None:
+        self._warnings[f"{where}: {text}"] = None
 
     def config(self, source: str | os.PathLike[str] | Mapping[str, object]) -> None:
         """Register values for :meth:`secret`: a TOML file, relative to the blueprint's own folder, or a dict.
@@ -280,6 +329,7 @@ class Run:
         try:
             self._secrets.store().add(source)
         except ConvergeError as error:
+            self._config_lacking = True
             self._mistakes.append(Mistake(where, None, str(error)))
 
     def secret(self, name: str) -> Secret:
@@ -289,7 +339,8 @@ class Run:
         try:
             return self._secrets.store().get(name)
         except ConvergeError as error:
-            self._mistakes.append(Mistake(_caller(), None, str(error)))
+            if not self._config_lacking:  # it may well be in what could not be read, and that is said already
+                self._mistakes.append(Mistake(_caller(), None, str(error)))
             return stand_in(name)
 
     def declare(self, kind: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -324,12 +375,15 @@ class Run:
             """The kind that an installed package offers by this name."""
             from converge.plugins import kind_named
 
-            kind = None if name.startswith("_") else kind_named(name)
-            if kind is None:
+            if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            return partial(self.declare, kind)
+            kind = kind_named(name)
+            return _UnknownKind(self, name) if kind is None else partial(self.declare, kind)
 
     def _declare(self, where: Location, kind: type[R], args: Sequence[object], kwargs: dict[str, Any]) -> R:
+        if self._defaults and (defaults := self._defaults.get(kind)):
+            given = {*kwargs, *describe(kind).positional[: len(args)]}
+            kwargs = {**{name: value for name, value in defaults.items() if name not in given}, **kwargs}
         # Nearly all declarations are right, and there may be many: looked at closely is only what is not plain.
         mistakes = [] if plainly_fit(kind, args, kwargs) else list(wrong_types(kind, args, kwargs))
         if mistakes and (redactor := self._secrets.redactor):
@@ -366,6 +420,42 @@ class Run:
         there = self._declared.setdefault(resource.id, resource)
         if there is not resource:
             self._mistakes.append(_twice(resource, there))
+
+
+class _UnknownKind:
+    """What ``r.pakage`` is: calling it is a mistake like any other, so that the rest of the blueprint is looked at."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self._run = run
+        self._name = name
+
+    def _said(self) -> str:
+        from converge.plugins import names
+
+        own = [name for name in dir(self._run) if not name.startswith("_")]
+        return f"there is no r.{self._name}{nearest(self._name, [*own, *names()])}"
+
+    def __call__(self, *args: object, **options: object) -> Resource:
+        del options
+        text = str(args[0]) if args else ""
+        stand_in = _StandIn(of=_Unknown(f"{self._name}:{text}"))
+        self._run._mistakes.append(Mistake(_caller(), None, self._said()))
+        self._run._add(stand_in)
+        return stand_in
+
+    def __getattr__(self, name: str) -> object:
+        raise AttributeError(self._said())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Unknown(Resource):
+    """What was to be declared of a kind that there is not: no more than its id."""
+
+    kind: ClassVar[str] = ""
+    named: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.named)
 
 
 def _misplaced(system: Os, kind: type[Resource], given: Mapping[str, object]) -> Iterator[str]:

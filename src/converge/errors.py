@@ -15,6 +15,14 @@ class ConvergeError(Exception):
     """Where a blueprint could not be loaded: the files that may mend it when they change."""
 
 
+class BadValue(ConvergeError):
+    """A blueprint cannot do with the value of one of its parameters. Told where the value comes from."""
+
+    def __init__(self, parameter: str, text: str) -> None:
+        super().__init__(text)
+        self.parameter = parameter
+
+
 class Mistake(NamedTuple):
     """One thing that is wrong with a blueprint."""
 
@@ -48,10 +56,12 @@ class AlreadyRunning(ConvergeError):
     """Another daemon holds this blueprint on this machine."""
 
 
-def nearest(word: str, known: Iterable[str], shown: Callable[[str], str] = str, *, most: int = 3) -> str:
+def nearest(
+    word: str, known: Iterable[str], shown: Callable[[str], str] = str, *, most: int = 3, cutoff: float = 0.6
+) -> str:
     """`` (did you mean …?)`` or nothing."""
     from difflib import get_close_matches
 
-    close = map(shown, get_close_matches(word, list(known), n=most, cutoff=0.6))
+    close = map(shown, get_close_matches(word, list(known), n=most, cutoff=cutoff))
     text = " or ".join(close)
     return f" (did you mean {text}?)" if text else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from converge.declaration import Blueprint, BlueprintFunction, Run, Shards, line_of, registry
-from converge.errors import BlueprintNotFound, ConvergeError, Mistake, Mistakes, nearest
+from converge.errors import BadValue, BlueprintNotFound, ConvergeError, Mistake, Mistakes, nearest
 from converge.graph.graph import Graph, build_graph
 from converge.parameters import Text, Value, values_from
 from converge.platform import Platform
@@ -309,7 +309,7 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     ids = run._declared.keys()
     try:
-        graph = build_graph([resource.among(ids) for resource in run._declared.values()])
+        graph = build_graph([resource.among(ids) for resource in run._declared.values()], run._warnings)
     except Mistakes as raised:
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
     if run._mistakes:
@@ -348,7 +348,7 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
     except SyntaxError as error:
         where = Location(error.filename or "", error.lineno or 0)
         raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
-    except (Mistakes, BlueprintNotFound, Untrusted):
+    except (Mistakes, BlueprintNotFound, Untrusted, BadValue):
         raise
     except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
         where = _owners_line(error, own)

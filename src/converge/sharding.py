@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 
 from converge.platform import this_os
 
@@ -31,6 +32,13 @@ _DMI_SERIALS = (
     "/sys/class/dmi/id/chassis_serial",
     "/sys/class/dmi/id/board_serial",
 )
+
+
+_VENDORS = ("0000-00", "googlec", "paralle", "qemu-", "virtual", "vmware-", "vmx")
+"""How the serials of virtual machines begin: Azure, Google Compute Engine, Parallels, QEMU, VirtualBox, VMware (twice).
+
+Of these, the first 7 characters that a plain shard goes by say nothing about the single machine.
+"""
 
 
 def shard_bucket(serial: str, *, of: str = "", revision: str | int = "") -> int:
@@ -69,13 +77,43 @@ def mistake(percent: object, of: object, revision: object) -> str | None:
     return None
 
 
+def vendors_prefix(serial: str) -> str:
+    """What a plain shard takes of this serial, where all machines of a vendor have the same; otherwise ""."""
+    start = serial.strip()[:7]
+    return start if start.casefold().startswith(_VENDORS) else ""
+
+
+def reference_serial() -> str:
+    """The serial that the Go tool of this name goes by: as :func:`hardware_serial`, but on macOS ``kern.uuid``.
+
+    That is the number of the kernel's build. It is the same on all Macs with one version of macOS, and changes with
+    each update, so it is only for going on with a rollout that was begun there:
+    ``r.in_shard_with_serial(10, reference_serial())``.
+    """
+    if this_os() != "darwin":
+        return hardware_serial()
+    from converge import process
+    from converge.resources.base import ResourceError
+
+    try:
+        told = process.run(["/usr/sbin/sysctl", "-n", "kern.uuid"], timeout=10)
+    except (ResourceError, PermissionError):
+        return ""
+    return told.output.strip() if told.returncode == 0 else ""
+
+
 def hardware_serial() -> str:
     """This machine's serial, or "" where it has none or it is not readable (Linux lets only root read it).
 
-    On macOS it is the hardware UUID.
+    On macOS it is the hardware UUID, on Windows that of the system in the tables of the firmware.
     """
     if this_os() == "darwin":
         return _hardware_uuid()
+    if sys.platform == "win32":
+        from converge import smbios
+
+        serial = smbios.system_serial(smbios.firmware_table())
+        return "" if serial.casefold() in _PLACEHOLDERS else serial
     for path in _DMI_SERIALS:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:

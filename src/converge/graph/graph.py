@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -48,8 +48,8 @@ class Graph:
         ]
 
 
-def build_graph(resources: Sequence[Resource]) -> Graph:
-    """Resolve the edges. Raises Mistakes with all that is wrong: unknown dependencies, cycles."""
+def build_graph(resources: Sequence[Resource], warnings: Iterable[str] = ()) -> Graph:
+    """Resolve the edges; ``warnings`` are handed on. Raises Mistakes: unknown dependencies, cycles."""
     index = {resource.id: position for position, resource in enumerate(resources)}
     mistakes: list[Mistake] = list(_claimed_twice(resources))
     edges = list(_declared_edges(resources, index, mistakes))
@@ -65,12 +65,12 @@ def build_graph(resources: Sequence[Resource]) -> Graph:
         _refuse_cycle(digraph, resources)
         left_out = _add_what_fits(digraph, automatic)
         automatic = [edge for edge in automatic if edge not in set(left_out)]
-    warnings = tuple(
+    circles = (
         f"{resources[edge.after].id} would come after {resources[edge.before].id} ({edge.rule}), "
         "but that closes a cycle; the automatic edge is left out"
         for edge in left_out
     )
-    return Graph(tuple(resources), (*edges, *automatic), warnings, digraph)
+    return Graph(tuple(resources), (*edges, *automatic), (*warnings, *circles), digraph)
 
 
 def _claimed_twice(resources: Sequence[Resource]) -> Iterator[Mistake]:
@@ -91,19 +91,27 @@ def _declared_edges(resources: Sequence[Resource], index: dict[str, int], mistak
             for needed in wanted:
                 before = index.get(needed)
                 if before is None:
-                    hint = _nearest_id(needed, index)
-                    mistakes.append(
-                        Mistake(resource.where, resource.id, f"{rule} names {needed}, which is not declared{hint}")
-                    )
+                    hint = _nearest_id(needed, index.keys() - {resource.id})
+                    option = rule if rule == DECLARED else _reacting_option(resource, needed)
+                    text = f"{option} names {needed}, which is not declared{hint}"
+                    mistakes.append(Mistake(resource.where, resource.id, text))
                 else:
                     yield Edge(before, after, rule)
 
 
-def _nearest_id(needed: str, index: dict[str, int]) -> str:
+def _reacting_option(resource: Resource, needed: str) -> str:
+    """The option that names what calls for a refresh, as its owner wrote it; a kind may have several."""
+    for name in ("reload_on", "restart_on", "only_on"):
+        if needed in as_ids(getattr(resource, name, None) or ()):
+            return name
+    return REFRESH
+
+
+def _nearest_id(needed: str, ids: Collection[str]) -> str:
     """Compares names of one kind: ids are alike by their kind alone."""
     kind, _, name = needed.partition(":")
-    names = {id.partition(":")[2]: id for id in index if id.startswith(f"{kind}:")}
-    return nearest(name, names, shown=names.__getitem__) if names else nearest(needed, index)
+    names = {id.partition(":")[2]: id for id in ids if id.startswith(f"{kind}:")}
+    return nearest(name, names, shown=names.__getitem__) if names else nearest(needed, ids)
 
 
 def as_ids(wanted: Resource | str | Sequence[Resource | str]) -> Iterable[str]:

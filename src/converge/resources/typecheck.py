@@ -99,7 +99,8 @@ def wrong_types(kind: type[Resource], args: Sequence[object], kwargs: Mapping[st
         if option is None:
             from converge.errors import nearest
 
-            yield f"has no option {name}{nearest(name, options)}"
+            # Nearer than elsewhere: options are short words, and many are alike by chance (source, force).
+            yield f"has no option {name}{nearest(name, options, cutoff=0.75)}"
         elif name in given:
             yield f"{name} is given twice"
         elif not option.check(value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from converge.errors import ConvergeError, nearest
+from converge.errors import BadValue, nearest
 
 
 class Recommendation(Protocol):
@@ -25,16 +25,14 @@ R = TypeVar("R", bound=Recommendation)
 
 
 def chosen(everything: Sequence[R], sections: Sequence[str], skip: Sequence[str]) -> list[R]:
-    """Those of these sections that are not to be skipped. Raises ConvergeError for what is called like none."""
+    """Those of these sections that are not to be skipped. Raises BadValue for what is called like none."""
     known = dict.fromkeys(each.section for each in everything)
     for name in sections:
         if name not in known:
-            raise ConvergeError(
-                f"sections: cis has no section {name!r}{nearest(name, known)}; it has {', '.join(known)}"
-            )
+            raise BadValue("sections", f"cis has no section {name!r}{nearest(name, known)}; it has {', '.join(known)}")
     for name in skip:
         if not any(_is_called(each, name) for each in everything):
-            raise ConvergeError(f"skip: nothing in cis is called {name!r}{nearest(name, known)}")
+            raise BadValue("skip", f"nothing in cis is called {name!r}{nearest(name, known)}")
     wanted = [each for each in everything if not sections or each.section in sections]
     return [each for each in wanted if not any(_is_called(each, name) for name in skip)]
 
