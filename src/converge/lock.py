@@ -27,15 +27,24 @@ def hold(name: str, wanted: str) -> Iterator[None]:
             _lock(descriptor)
         except BlockingIOError as error:
             holder = _read(descriptor).decode(errors="replace").strip() or "another process"
-            raise AlreadyRunning(
-                f"the blueprint {name} is served already, by {holder} (lock: {path}); stop that one first"
-            ) from error
+            raise AlreadyRunning(_refusal(name, wanted, holder, path)) from error
         os.ftruncate(descriptor, 0)
         _write(descriptor, f"process {os.getpid()}: converge serve {wanted}".encode(errors="replace"))
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _refusal(name: str, wanted: str, holder: str, path: str) -> str:
+    served = f"the blueprint {name} is served already, by {holder} (lock: {path})"
+    _, _, other = holder.partition("converge serve ")
+    if not other or other == wanted:
+        return f"{served}; stop that one first"
+    return (
+        f'{served}; where that is another blueprint of the same name, call one of them otherwise: @blueprint("…"). '
+        "Otherwise stop that one first"
+    )
 
 
 def _lock(descriptor: int) -> None:

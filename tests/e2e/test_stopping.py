@@ -108,6 +108,17 @@ def test_a_second_daemon_names_the_one_that_holds_the_lock_and_exits_1(place: Pl
     assert place.once().code == 0
 
 
+def test_another_blueprint_of_the_same_name_is_told_how_to_be_named(place: Place) -> None:
+    place.declare('r.file(HERE / "a", content="x")')
+    first = place.serve()
+    other = place.write(place.blueprints / "other.py", place.site.read_text())
+    said = place.run("serve", other, "--timeout", "1s")
+    assert said.code == 1
+    assert f"converge serve {place.site} " in said.err
+    assert 'call one of them otherwise: @blueprint("…")' in said.err
+    assert first.stop() == 0
+
+
 def test_of_several_that_start_at_once_just_one_serves(place: Place) -> None:
     place.declare('r.file(HERE / "a", content="x", limit=1000)')
     daemons = [place.start("--out", "json") for _ in range(4)]

@@ -48,7 +48,7 @@ def run(arguments: Arguments) -> int:
     gc.disable()
     loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))
     _refuse_without_root(loaded)
-    with hold(loaded.name, arguments.blueprint):
+    with hold(loaded.name, loaded.wanted):
         observers = _observers(arguments)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), observers, ledger=open_ledger(loaded.name))
         reloader = Reloader(loaded, arguments.resource_timeout)
