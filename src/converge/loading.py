@@ -294,7 +294,7 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     ids = run._declared.keys()
     try:
-        graph = build_graph([resource.among(ids) for resource in run._declared.values()])
+        graph = build_graph([resource.among(ids) for resource in run._declared.values()], run._by_include)
     except Mistakes as raised:
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
     if run._mistakes:
