@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Iterator, Mapping
@@ -335,7 +336,9 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
         raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
     except (Mistakes, BlueprintNotFound):
         raise
-    except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
+    except BaseException as error:  # a daemon does not end because an edit of its blueprint says exit()
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
         where = _owners_line(error, own)
         raise Mistakes([Mistake(where, None, _in_words(error))]) from error
 
