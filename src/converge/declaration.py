@@ -186,6 +186,8 @@ class Run:
         self._shards = shards
         self._secrets = Secrets() if secrets is None else secrets
         self._declared: dict[str, Resource] = {}
+        self._by_include: set[str] = set()
+        """The ids of those that included blueprints declare."""
         self._mistakes: list[Mistake] = []
         self._included: list[tuple[int, dict[str, Any]]] = []  # Any: parameters, of whatever types they are
         self._including: list[tuple[str, BlueprintFunction]] = []
@@ -420,6 +422,8 @@ class Run:
         there = self._declared.setdefault(resource.id, resource)
         if there is not resource:
             self._mistakes.append(_twice(resource, there))
+        elif len(self._including) > 1:
+            self._by_include.add(resource.id)
 
 
 class _UnknownKind:

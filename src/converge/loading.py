@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Iterator, Mapping
@@ -309,7 +310,8 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     ids = run._declared.keys()
     try:
-        graph = build_graph([resource.among(ids) for resource in run._declared.values()], run._warnings)
+        resources = [resource.among(ids) for resource in run._declared.values()]
+        graph = build_graph(resources, run._by_include, run._warnings)
     except Mistakes as raised:
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
     if run._mistakes:
@@ -350,7 +352,9 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
         raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
     except (Mistakes, BlueprintNotFound, Untrusted, BadValue):
         raise
-    except (Exception, SystemExit) as error:  # a daemon does not end because an edit of its blueprint says exit()
+    except BaseException as error:  # a daemon does not end because an edit of its blueprint says exit()
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
         where = _owners_line(error, own)
         raise Mistakes([Mistake(where, None, _in_words(error))]) from error
 

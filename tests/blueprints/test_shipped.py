@@ -27,6 +27,7 @@ from converge.platform import DISTROS, pretended_platform
 from converge.resources.base import PathChanged
 from converge.resources.exec import Exec
 from converge.testing import declare
+from converge.testing.simulator import Simulator
 
 HEAD = "from converge import Run, blueprint\n"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDErvSQHOWNvFz8nHQp5Ra3lGSyQmW8Ohm7WzTh5YGMq"
@@ -314,3 +315,22 @@ def test_the_guard_hears_of_keys_and_of_people(people: Path) -> None:
     watched = {trigger.path for trigger in triggers if isinstance(trigger, PathChanged)}
     assert len(watched) == len(triggers), "nothing is polled"
     assert {"/etc/passwd", "/etc/group", f"{people}/ada/.ssh/authorized_keys"} <= watched
+
+
+def test_linux_server_never_holds_back_an_owners_own_ssh() -> None:
+    """Its files go by the name of the service, wait for conditions, and may fail."""
+
+    def site(r: Run) -> None:
+        r.include("linux_server")
+        r.service("ssh", state="running")
+
+    declared = declare(site, distro="debian")
+    files = [id for id in declared.ids if id.startswith("file:/etc/ssh/")]
+    assert files
+    assert all(declared.comes_before(id, "service:ssh") for id in files), "they have their turn before it"
+    waiting = [each.id for each in declared.resources if each.condition is not None]
+    for unmet, failing in ((waiting, []), ([], files), (files[:1], files[1:])):
+        simulator = Simulator(declared.resources, included=declared.graph.included, unmet=unmet)
+        simulator.world.failing |= set(failing)
+        simulator.run()
+        assert "service:ssh" not in simulator.world.wrong

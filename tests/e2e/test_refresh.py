@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .conftest import Place
+    from .conftest import Place, Said
 
 SITE = """
     confs = [r.file(HERE / f"conf{n}", content="good", limit=1000) for n in range(3)]
@@ -166,3 +166,49 @@ def test_a_command_without_a_guard_runs_once_at_each_start_and_again_when_its_de
             daemon.until(lambda: lines(log) == ["one", "one", "two"])
         assert daemon.stop() == 0
     assert lines(log) == ["one", "one", "two"]
+
+
+CHAIN = """
+    conf = r.file(HERE / "conf", content="good")
+    b = r.exec("b", f"echo b >> {HERE}/log; test -z '{HOLD}' || sleep 60", shell=True, only_on=conf)
+    c = r.exec("c", f"echo c >> {HERE}/log", shell=True, only_on=b)
+    d = r.exec("d", f"echo d >> {HERE}/log", shell=True, only_on=[b, c])
+    r.exec("e", f"echo e >> {HERE}/log", shell=True, only_on=d)
+"""
+
+
+def refreshes(said: Said) -> dict[str, object]:
+    return {each["id"]: each["changes"] for each in said.json()["resources"] if each.get("action") == "refresh"}
+
+
+def test_a_reaction_is_a_change_to_which_others_react_as_plan_says(place: Place) -> None:
+    place.declare(CHAIN.replace("{HOLD}", ""))
+    planned = refreshes(place.plan("--out", "json"))
+    assert set(planned) == {"exec:b", "exec:c", "exec:d", "exec:e"}
+    assert refreshes(place.once("--out", "json")) == planned
+    assert lines(place.managed / "log") == ["b", "c", "d", "e"]
+    assert place.once("--out", "json").json()["summary"]["ok"] == 5
+
+
+def test_a_reaction_to_a_reaction_survives_a_kill_in_between(place: Place) -> None:
+    place.declare(CHAIN.replace("{HOLD}", "x"))
+    daemon = place.start("--out", "json")
+    daemon.until(lambda: lines(place.managed / "log") == ["b"], "b runs")
+    daemon.kill()
+    place.declare(CHAIN.replace("{HOLD}", ""))
+    assert set(refreshes(place.plan("--out", "json"))) == {"exec:b", "exec:c", "exec:d", "exec:e"}
+    place.once()
+    assert lines(place.managed / "log") == ["b", "b", "c", "d", "e"]
+
+
+def test_what_is_only_looked_at_does_not_react(place: Place) -> None:
+    place.declare(
+        """
+        conf = r.file(HERE / "conf", content="good")
+        b = r.exec("b", f"echo b >> {HERE}/log", shell=True, only_on=conf, noop=True)
+        r.exec("c", f"echo c >> {HERE}/log", shell=True, only_on=b)
+        """
+    )
+    assert set(refreshes(place.plan("--out", "json"))) == {"exec:b"}
+    assert place.once("--out", "json").statuses()["exec:b"] == "pending"
+    assert not (place.managed / "log").exists()

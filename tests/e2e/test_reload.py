@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import textwrap
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -246,3 +247,89 @@ def test_it_is_found_again_from_any_folder(place: Place, how: str) -> None:
     (place.blueprints / "value").write_text("second")
     daemon.signal(signal.SIGHUP)
     daemon.until_reads(place.managed / "a", "second")
+
+
+HOSTILE = {
+    "interrupt": "raise KeyboardInterrupt",
+    "generator exit": "raise GeneratorExit",
+    "base exception": "raise BaseException('mine')",
+    "os._exit": "import os\nos._exit(0)",
+    "segmentation fault": "import ctypes\nctypes.string_at(0)",
+    "kill": "import os, signal\nos.killpg(0, signal.SIGKILL)",
+    "recursion limit": "import sys\nsys.setrecursionlimit(90)\nr.file('relative')",
+    "closes everything": "import os\nos.closerange(0, 1000)\nraise ValueError",
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_whatever_a_changed_blueprint_does_the_daemon_lives_and_keeps_the_one_before(place: Place, how: str) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    place.declare(HOSTILE[how])
+    daemon.until(lambda: daemon.notices("error"), "the mistake is told")
+    assert daemon.notices("error")[-1].startswith("the blueprint is broken, so the one before stays in force:\n")
+    (place.managed / "a").write_text("tampered")
+    daemon.until_reads(place.managed / "a", "one")
+    place.declare(SITE.format(a="mended"))
+    daemon.until_reads(place.managed / "a", "mended")
+    assert daemon.stop() == 0
+
+
+HANGING = {"sleeps": "import time\ntime.sleep(60)", "computes": "while True: pass", "reads a FIFO": ""}
+
+
+@pytest.mark.parametrize("how", HANGING)
+@pytest.mark.parametrize("end", ["mended", "stopped", "killed"])
+def test_a_blueprint_that_takes_long_holds_up_neither_repair_nor_stop(place: Place, how: str, end: str) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    if HANGING[how]:
+        place.declare(HANGING[how])
+    else:
+        os.mkfifo(place.blueprints / "fifo")
+        (place.blueprints / "fifo").rename(place.site)
+    evaluation = daemon.until(lambda: children(daemon.pid), "it is evaluated")
+    (place.managed / "a").write_text("tampered")
+    daemon.until_reads(place.managed / "a", "one")
+    if end == "mended":
+        place.declare(SITE.format(a="mended"))
+        daemon.until_reads(place.managed / "a", "mended")
+        assert not daemon.notices("error")
+        assert daemon.stop() == 0
+    elif end == "stopped":
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 5
+    else:
+        daemon.kill()
+    place.until(lambda: not any(map(lives, evaluation)), "its evaluation has ended with it")
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_an_evaluation_that_does_not_end_is_given_up_and_said_so(place: Place) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve("--resource-timeout", "2s")
+    place.declare("while True: pass")
+    daemon.until(lambda: "did not end within 2 s" in "".join(daemon.notices("error")), "it is given up")
+    place.until(lambda: not children(daemon.pid), "its evaluation is ended")
+    place.declare(SITE.format(a="two"))
+    daemon.until_reads(place.managed / "a", "two")
+
+
+def test_a_secret_that_only_the_broken_blueprint_has_is_not_shown(place: Place) -> None:
+    place.declare(SITE.format(a="one"))
+    daemon = place.serve()
+    place.declare('r.config({"a": "hunter2-hunter2"})\nraise ValueError("no " + r.secret("a"))')
+    daemon.until(lambda: daemon.notices("error"), "the mistake is told")
+    assert "hunter2" not in daemon.said()

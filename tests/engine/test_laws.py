@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from converge.conditions import Condition
 from converge.graph.graph import as_ids
-from converge.resources.base import Resource
+from converge.resources.base import Resource, Trigger
 from converge.testing.simulator import Deed, Pretended, Simulator
 
 
@@ -156,3 +158,147 @@ def test_a_second_run_changes_nothing(resources: list[Resource], seed: int) -> N
     simulator.crash()
     simulator.run()
     assert {deed.verb for deed in simulator.deeds[before:]} == {"check"}
+
+
+# --- what reacts to what reacts -------------------------------------------------------------------------------
+
+
+def _reactions() -> st.SearchStrategy[list[Resource]]:
+    """Chains and diamonds: nearly every one is refreshed by others."""
+
+    @st.composite
+    def graph(draw: st.DrawFn) -> list[Resource]:
+        resources: list[Resource] = []
+        for place in range(draw(st.integers(2, 8))):
+            earlier = [resource.id for resource in resources]
+            on = draw(st.lists(st.sampled_from(earlier), min_size=1, max_size=3, unique=True)) if earlier else []
+            resources.append(Pretended(f"r{place}", on=tuple(on)))
+        return resources
+
+    return graph()
+
+
+_kills = st.lists(st.floats(0, 3), max_size=12)
+
+
+@settings(max_examples=400, deadline=None)
+@given(_reactions(), _kills, st.integers(0, 2**32))
+def test_what_was_refreshed_has_changed_for_those_that_react_to_it(
+    resources: list[Resource], kills: list[float], seed: int
+) -> None:
+    """One change at the beginning of chains and diamonds reaches all of it, whenever the daemon is killed."""
+    simulator = Simulator(resources, seed=seed, wrong=False)
+    simulator.drift(resources[0].id)
+    for kill in kills:
+        simulator.at(kill, simulator.crash)
+    simulator.run()
+    assert not any(simulator.world.refreshes_owed.values())
+    reached = {resources[0].id}
+    for resource in resources[1:]:
+        if not reached.isdisjoint(as_ids(resource.refreshed_by())):
+            reached.add(resource.id)
+    refreshed = [deed.id for deed in simulator.deeds if deed.verb == "refresh"]
+    if not kills:
+        assert sorted(refreshed) == sorted(reached - {resources[0].id}), "each of them once"
+
+
+# --- automatic edges ------------------------------------------------------------------------------------------
+
+
+class Never(Condition):
+    """The simulator says whether it holds."""
+
+    def met(self) -> bool:
+        return False
+
+    def triggers(self) -> Sequence[Trigger]:
+        return ()
+
+    def __str__(self) -> str:
+        return "it"
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Resources with declared and automatic edges, conditions that do not hold, and includes."""
+
+    resources: list[Resource]
+    included: frozenset[str]
+    unmet: frozenset[str]
+    failing: frozenset[str]
+
+
+def _edges() -> st.SearchStrategy[Edges]:
+    @st.composite
+    def edges(draw: st.DrawFn) -> Edges:
+        resources: list[Resource] = []
+        for place in range(draw(st.integers(2, 9))):
+            earlier = [resource.id for resource in resources]
+            some = st.lists(st.sampled_from(earlier), max_size=2, unique=True) if earlier else st.just([])
+            deps, uses = draw(some), draw(some)
+            condition = Never() if draw(st.integers(0, 3)) == 0 else None
+            resources.append(Pretended(f"r{place}", depends_on=tuple(deps), uses=tuple(uses), condition=condition))
+        ids = [resource.id for resource in resources]
+        gated = [resource.id for resource in resources if resource.condition is not None]
+        subsets = st.lists(st.sampled_from(ids), max_size=4)
+        return Edges(
+            resources,
+            frozenset(draw(subsets)),
+            frozenset(draw(st.lists(st.sampled_from(gated)))) if gated else frozenset(),
+            frozenset(draw(subsets)),
+        )
+
+    return edges()
+
+
+def _held(edges: Edges) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """What may hold each one back, and what must: conditions and failures, its own and those above."""
+    may: dict[str, set[str]] = {}
+    must: dict[str, set[str]] = {}
+    for resource in edges.resources:
+        id = resource.id
+        own = {"condition"} if id in edges.unmet else set()
+        own |= {"failure"} if id in edges.failing else set()
+        declared = set(as_ids(resource.depends_on))
+        may[id] = own.union(*(may[dep] for dep in declared))
+        must[id] = ({"condition"} & own).union(*(must[dep] | ({dep} & edges.failing) for dep in declared))
+        for dep in set(getattr(resource, "uses", ())) - declared:
+            if id in edges.included or dep not in edges.included:
+                may[id] |= may[dep] & {"failure"}
+    return may, must
+
+
+@settings(max_examples=400, deadline=None)
+@given(_edges(), st.lists(st.floats(0, 30), max_size=3), st.integers(0, 2**32))
+def test_an_automatic_edge_orders_and_holds_nobody_back_who_can_go(edges: Edges, kills: list[float], seed: int) -> None:
+    simulator = Simulator(edges.resources, seed=seed, included=edges.included, unmet=edges.unmet)
+    simulator.world.failing |= edges.failing
+    for kill in kills:
+        simulator.at(kill, simulator.crash)
+    simulator.run()
+    may, must = _held(edges)
+    applied = {deed.id for deed in simulator.deeds if deed.verb == "apply"}
+    assert not simulator.world.wrong & {id for id, causes in may.items() if not causes}
+    assert not applied & {id for id, causes in must.items() if causes}, "a declared edge holds"
+    for resource in edges.resources:  # and it orders, where nothing is in the way
+        first = next((deed for deed in simulator.deeds if deed.id == resource.id and deed.verb == "apply"), None)
+        for dep in getattr(resource, "uses", ()) if first and not kills else ():
+            if not may[dep]:
+                assert any(d.id == dep and d.verb == "apply" and d.ended <= first.began for d in simulator.deeds)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_edges(), st.integers(0, 2**32))
+def test_once_conditions_hold_and_nothing_fails_all_is_right(edges: Edges, seed: int) -> None:
+    simulator = Simulator(edges.resources, seed=seed, included=edges.included, unmet=edges.unmet)
+    simulator.world.failing |= edges.failing
+
+    def mend() -> None:
+        simulator.world.failing.clear()
+        for resource in edges.resources:
+            simulator.meet(resource.id)
+            simulator.noise(resource.id)
+
+    simulator.at(40.0, mend)
+    simulator.run()
+    assert not simulator.world.wrong

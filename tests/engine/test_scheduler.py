@@ -13,6 +13,8 @@ from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
 from converge.resources.base import Busy, Change, NotYet, Resource, ResourceError, State, Trigger
+from converge.resources.file.regular import File
+from converge.resources.mount import Mount
 from converge.testing.simulator import Pretended
 
 WRONG: State = (Change("value", "wrong", "right"),)
@@ -523,3 +525,40 @@ def test_work_on_one_of_a_database_does_not_shorten_the_delays_of_the_others() -
     assert delays[:3] == [5, 10, 20]
     assert min(delays[3:8]) >= 5
     assert all(len(times) <= 10 for times in tried.values()), tried
+
+
+# --- automatic edges --------------------------------------------------------------------------------------------
+
+
+def test_what_went_on_without_something_and_lacks_it_waits_for_it_after_all() -> None:
+    gate = Gate()
+    bench = Bench(Pretended("package", condition=gate), Pretended("service", uses=["pretended:package"]))
+    bench.scheduler.gated(only(bench.take()).node, met=False, now=bench.now)
+    bench.failed(only(bench.take()), NotYet("there is no unit", needs="pretended:package"))
+    assert bench.started == [("check", "service")]
+    assert bench.take() == []
+    assert bench.outcomes() == [("package", "skipped"), ("service", "skipped")]
+    assert bench.scheduler.quiet()
+    bench.scheduler.mark_gate("pretended:package", bench.now)
+    bench.scheduler.gated(only(bench.take()).node, met=True, now=bench.now)
+    bench.checked(only(bench.take()))
+    bench.checked(only(bench.take()))
+    assert bench.outcomes() == [("package", "ok"), ("service", "ok")]
+
+
+def test_what_lies_on_a_mount_waits_for_its_condition() -> None:
+    mount = Mount("/srv/data", "/dev/sdz1", condition=Gate())
+    bench = Bench(mount, File("/srv/data/x", content="x"))
+    bench.scheduler.gated(only(bench.take()).node, met=False, now=bench.now)
+    assert bench.take() == [], "it would be written under the mount"
+
+
+def test_an_apply_that_seemed_to_fail_is_followed_by_a_look_at_what_depends_on_it() -> None:
+    bench = settled(Pretended("a"), Pretended("b", depends_on="pretended:a"))
+    bench.scheduler.mark("pretended:a", bench.now)
+    bench.checked(only(bench.take()), WRONG)
+    bench.failed(only(bench.take()))
+    bench.now += 5
+    bench.checked(only(bench.take()))
+    bench.take()
+    assert bench.started == [("check", "b")]

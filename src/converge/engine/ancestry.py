@@ -7,14 +7,27 @@ from collections.abc import Iterator
 from converge.engine.node import Node, Verdict
 
 
+def goes_without(node: Node, dep: Node) -> bool:
+    """Whether ``node`` does not wait for ``dep`` now, as an automatic edge between them only orders."""
+    edge = node.loose.get(dep)
+    if edge is None:
+        return False
+    return dep.held == "condition" or (edge.despite_failure and (dep.held != "" or dep.verdict is Verdict.FAILED))
+
+
+def missed(node: Node) -> Node | None:
+    """What ``node`` goes without, and that would bring what turned out to be missing."""
+    return next((dep for dep, edge in node.loose.items() if edge.brings and goes_without(node, dep)), None)
+
+
 def above(node: Node) -> Iterator[Node]:
-    """All that a node stands on, each after its own ground. A noop resource holds nobody back, nor does its ground."""
+    """All that a node waits for, each after its own ground. A noop resource holds nobody back, nor does its ground."""
     seen: set[Node] = {node}
     stack: list[tuple[Node, Iterator[Node]]] = [(node, iter(node.deps))]
     while stack:
         current, deps = stack[-1]
         for dep in deps:
-            if dep not in seen and not dep.resource.noop:
+            if dep not in seen and not dep.resource.noop and not goes_without(current, dep):
                 seen.add(dep)
                 stack.append((dep, iter(dep.deps)))
                 break
@@ -34,7 +47,11 @@ def unconfirmed(node: Node) -> list[Node]:
     again: list[Node] = []
     for needed in above(node):
         stale = needed.checked < node.since or needed.dirty or needed.doing is not None
-        if stale or needed.verdict is Verdict.FAILED or not suspect.isdisjoint(needed.deps):
+        if (
+            stale
+            or needed.verdict is Verdict.FAILED
+            or any(dep in suspect and not goes_without(needed, dep) for dep in needed.deps)
+        ):
             suspect.add(needed)
             if needed.verdict is Verdict.RIGHT:
                 again.append(needed)

@@ -21,7 +21,7 @@ from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcom
 from converge.engine.job import Result
 from converge.engine.ledger import Ledger
 from converge.engine.node import Node
-from converge.engine.reload import Reloader
+from converge.engine.reload import NotNow, Reloader
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.engine.standdown import StandDown
@@ -90,6 +90,7 @@ class Loop:
             self._emit(Notice("warning", warning))
         self._sources = None if self._planning else Sources(self._mark, self._polled, self._report)
         self._reloader = reloader
+        self._reload_put_off = False
         self._wake: WakeSource | None = None
         self._standdown = StandDown(self._heard_of_shutdown)
         self._scheduler = Scheduler(
@@ -183,8 +184,7 @@ class Loop:
         if key.startswith(_CONDITION) or key == self._standdown.key:
             self._mark(key)
         elif self._reloader is not None and key == self._reloader.key:
-            if self._reloader.changed():
-                self._reload_soon()
+            self._reloader.look(self._loop, self._reload_soon)
         else:
             self._scheduler.mark(key, self._now(), polled=True)
             self._turn_soon()
@@ -376,6 +376,8 @@ class Loop:
     def _close(self) -> None:
         # What runs on although it was told to end, or ran out of its time, must not outlive us unattended.
         process.end_all()
+        if self._reloader is not None:
+            self._reloader.give_up()
         self._dispatcher.close()
         if self._sources is not None:
             self._sources.close()
@@ -398,10 +400,23 @@ class Loop:
         reloader = self._reloader
         if reloader is None or self._scheduler.stopped:
             return
-        try:
-            graph = reloader.load()
-        except ConvergeError as error:
-            self._report("error", f"the blueprint is broken, so the one before stays in force:\n{error}")
+        reloader.evaluate(self._loop, self._reloaded)
+
+    def _reloaded(self, graph: Graph | ConvergeError) -> None:
+        reloader = self._reloader
+        if reloader is None or self._scheduler.stopped:
+            return
+        if isinstance(graph, NotNow):
+            if not self._reload_put_off:
+                self._report(
+                    "warning", f"the blueprint cannot be loaded again now, and will be as soon as it can: {graph}"
+                )
+            self._reload_put_off = True
+            reloader.again_later(self._loop, self._reload)
+            return
+        self._reload_put_off = False
+        if isinstance(graph, ConvergeError):
+            self._report("error", f"the blueprint is broken, so the one before stays in force:\n{graph}")
             if self._sources is not None:
                 self._sources.watch(reloader.key, reloader.triggers())
             return

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from converge.conditions import Condition
 from converge.engine.events import Status
 from converge.resources.base import IN_SYNC, Resource, State
 
 TaskVerb: TypeAlias = Literal["gate", "check", "apply", "refresh"]
+Held: TypeAlias = Literal["", "condition", "failure"]
+
+
+class Loose(NamedTuple):
+    """An automatic edge that only orders; see :mod:`converge.engine.scheduler`."""
+
+    despite_failure: bool
+    """Its resource goes on also where the one before it failed."""
+    brings: bool
+    """What is missing may be what the one before it would bring."""
+
+
+NO_EDGES: Final[Mapping[Node, Loose]] = MappingProxyType({})
 
 
 class Verdict(enum.Enum):
@@ -66,6 +81,12 @@ class Node:
     limited = False
     """Waiting for its rate limit."""
     gate_dirty = True
+    loose: Mapping[Node, Loose] = NO_EDGES
+    """Those of ``deps`` that automatic edges lead to which only order."""
+    held: Held = ""
+    """Skipped, and why: a condition that does not hold, its own or of what it needs, or a failure."""
+    unfollowed = False
+    """It was applied or refreshed since its dependents last heard of a change of it."""
 
     drift: State = IN_SYNC
     """Found by a check, to be applied once the dependencies are confirmed."""

@@ -6,6 +6,15 @@ News from outside comes in by :meth:`mark`. What became of resources goes out th
 
 First convergence, drift, retry, refresh and conditions are one mechanism: each only marks resources dirty. A dirty
 resource stays dirty until a check that began after the mark found it right.
+
+Whatever was applied or refreshed has changed: its subscribers owe a refresh, which is written down before it begins,
+and its dependents are checked again.
+
+A declared edge holds a resource back until what it names is right. So does an automatic edge to the mount, archive or
+checkout that a resource lies in, and one that puts it after a removal. Any other automatic edge only orders: the
+resource waits its turn, but goes on where the other one is held back by a condition that does not hold, or where the
+other one comes from an included blueprint, has failed, and the resource is declared by the blueprint that includes it.
+Where the resource then turns out to lack what the other one brings, it is skipped until that is there.
 """
 
 from __future__ import annotations
@@ -18,13 +27,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from converge.engine import pace
-from converge.engine.ancestry import pending_above, unconfirmed
+from converge.engine.ancestry import goes_without, missed, pending_above, unconfirmed
 from converge.engine.ledger import Ledger
-from converge.engine.node import Node, TaskVerb, Verdict
+from converge.engine.node import NO_EDGES, Held, Loose, Node, TaskVerb, Verdict
 from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
-from converge.graph.graph import REFRESH, Graph
+from converge.graph.graph import BY_NAME, REFRESH, Graph
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Resource, ResourceError, State
 
 _WORK = ("apply", "refresh")
@@ -80,12 +89,17 @@ class Scheduler:
             self._retire(before[gone])
         for node in nodes:
             node.deps, node.dependents, node.subscribers = [], [], []
+        loose: dict[Node, dict[Node, Loose]] = {}
         for edge in graph.edges:
             earlier, later = nodes[edge.before], nodes[edge.after]
             later.deps.append(earlier)
             earlier.dependents.append(later)
             if edge.rule == REFRESH:
                 earlier.subscribers.append(later)
+            elif edge.only_orders:
+                loose.setdefault(later, {})[earlier] = Loose(edge.foreign, edge.rule != BY_NAME)
+        for node in nodes:
+            node.loose = loose.get(node, NO_EDGES)
         self.ledger.keep_only(self.nodes)
         self.teller.begin(nodes)
         for node in nodes:
@@ -103,7 +117,9 @@ class Scheduler:
         if known is not None:
             # A changed declaration keeps what is true of the place it describes, not what was known of its state.
             node.told, node.hung = known.told, known.hung or known.doing is not None
-            node.owed |= known.owed | known.settling
+            node.unfollowed = known.unfollowed or known.doing in _WORK
+            if resource.refreshed_by():
+                node.owed |= known.owed | known.settling
             self._retire(known)
         return node
 
@@ -178,6 +194,8 @@ class Scheduler:
             task = self._task_for(node, now)
             if task is not None:
                 node.doing = task.verb
+                if task.verb != "gate":
+                    node.held = ""
                 self._at_work[type(node.resource)] += task.verb in _WORK
                 # A mark that comes while it runs makes it dirty again, and is then not lost.
                 node.dirty = False
@@ -191,11 +209,11 @@ class Scheduler:
         return tasks
 
     def _unnoted(self, task: Task, error: OSError, now: float) -> bool:
-        """Whether the refreshes that this apply calls for could not be written down; then it must wait.
+        """Whether the refreshes that this task calls for could not be written down; then it must wait.
 
         For the other tasks nothing had to be written but that a refresh is done; the next take tries that again.
         """
-        if task.verb != "apply" or not task.node.subscribers:
+        if task.verb not in _WORK or not task.node.subscribers:
             return False
         why = ResourceError(f"the refreshes that it calls for cannot be noted: {in_words(error)}")
         self.failed(task.node, why, task.state, now=now, took=0.0)
@@ -212,13 +230,13 @@ class Scheduler:
         if node.gate is not None:
             return self._gate_task(node)
         for dep in node.deps:
-            if not self._lets_pass(dep):
+            if not self._lets_pass(dep) and not goes_without(node, dep):
                 self._wait_for(node, dep, now)
                 return None
         if node.drift:
             return None if self._look_above(node, now) else self._apply_task(node)
         if node.owed and node.verified:
-            return Task("refresh", node, causes=self._settling(node))
+            return self._refresh_task(node)
         node.limited = False
         return Task("check", node)
 
@@ -248,12 +266,20 @@ class Scheduler:
         state, node.drift, node.paid = node.drift, IN_SYNC, False
         # Used up only now: what is confirmed before an apply may call for one more check.
         node.another_try = False
-        for subscriber in node.subscribers:
-            # Before the change, so that a crash in between cannot lose the refresh.
-            subscriber.owed.add(node.resource.id)
-            self.ledger.owe(subscriber.resource.id, node.resource.id)
+        self._call_for_refreshes(node)
         self._settling(node)
         return Task("apply", node, state)
+
+    def _refresh_task(self, node: Node) -> Task:
+        self._call_for_refreshes(node)
+        return Task("refresh", node, causes=self._settling(node))
+
+    def _call_for_refreshes(self, node: Node) -> None:
+        """Before the change, so that a crash in between cannot lose them."""
+        node.unfollowed = True
+        for subscriber in node.subscribers:
+            subscriber.owed.add(node.resource.id)
+            self.ledger.owe(subscriber.resource.id, node.resource.id)
 
     def _lets_pass(self, dep: Node) -> bool:
         if dep.resource.noop:
@@ -269,9 +295,9 @@ class Scheduler:
             dep.due = now
             self._consider(dep)
         elif dep.verdict is Verdict.FAILED and not dep.doing:
-            self._skip(node, f"needs {dep.resource.id}, which failed")
+            self._skip(node, f"needs {dep.resource.id}, which failed", "failure")
         elif dep.told is not None and dep.told[0] == "skipped":
-            self._skip(node, f"needs {dep.resource.id}, which was skipped")
+            self._skip(node, f"needs {dep.resource.id}, which was skipped", dep.held)
 
     # --- what came of it ----------------------------------------------------------------------------------
 
@@ -283,7 +309,7 @@ class Scheduler:
         if not found or (node.ran and node.resource.runs_once()):
             self._found_right(node, now, took)
         elif self.planning or node.resource.noop:
-            self._found_pending(node, found, took)
+            self._found_pending(node, self._with_refresh(node, found), now, took)
         elif unknown := [change for change in found if change.action == "unknown"]:
             self._failed(node, f"{unknown[0].property} is {unknown[0].from_}", found, now, took, looked=True)
         elif node.noncompliant and found == node.failing and not node.another_try:
@@ -326,10 +352,10 @@ class Scheduler:
             return
         node.dirty = True
         if met:
-            node.gate = None
+            node.gate, node.held = None, ""
             node.since = node.due = now
         else:
-            self._skip(node, f"waits until {node.gate} holds")
+            self._skip(node, f"waits until {node.gate} holds", "condition")
         self._consider(node)
 
     def failed(
@@ -347,7 +373,7 @@ class Scheduler:
             self._expect_echo(node, now)
         if isinstance(error, Busy) and self._put_off(node, error, now):
             return
-        if isinstance(error, NotYet) and self._will_come(node, error, now, took):
+        if isinstance(error, NotYet) and (self._will_come(node, error, now, took) or self._lacks(node)):
             return
         self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"))
 
@@ -363,13 +389,23 @@ class Scheduler:
         if after is None:
             return False
         node.reason = f"after {after}"
-        self._found_pending(node, error.changes, took)
+        self._found_pending(node, error.changes, now, took)
+        return True
+
+    def _lacks(self, node: Node) -> bool:
+        """Whether it went on without something, and cannot: it waits for that after all."""
+        dep = missed(node)
+        if dep is None:
+            return False
+        failed = dep.verdict is Verdict.FAILED
+        held: Held = "failure" if failed else dep.held
+        self._skip(node, f"needs {dep.resource.id}, which {'failed' if failed else 'was skipped'}", held)
         return True
 
     def _put_off(self, node: Node, error: Busy, now: float) -> bool:
         """Wait for somebody else's work to settle; False where that has lasted too long."""
         if self.planning:
-            self._skip(node, f"cannot be judged now: {error}")
+            self._skip(node, f"cannot be judged now: {error}", "")
             return True
         node.busy_since = now if node.busy_since is None else node.busy_since
         if now - node.busy_since >= error.at_most:
@@ -447,16 +483,18 @@ class Scheduler:
             return
         self._right(node)
         self.teller.tell(node, "ok", took=took)
+        if node.unfollowed:  # by an apply that seemed to have failed, or was not heard of again
+            self._follow(node, now)
         for subscriber in node.subscribers:
             if subscriber.owed:
                 self._make_dirty(subscriber, now, now)
         if node.dependents or node.dirty:
-            self._release(node)
+            self._release(node, now)
 
     def _refresh_next(self, node: Node, now: float, took: float) -> None:
         """All is right but for a refresh that is due; until that is done it counts as dirty."""
-        if self.planning:
-            self._found_pending(node, (_refresh_change(node.owed),), took)
+        if self.planning or node.resource.noop:
+            self._found_pending(node, (_refresh_change(node.owed),), now, took)
             return
         if not node.dirty:
             node.dirty, node.since, node.due = True, now, now
@@ -467,9 +505,14 @@ class Scheduler:
         self.last_change = now
         self._right(node)
         self.teller.tell(node, "changed", state, took)
+        self._follow(node, now)
+        self._release(node, now)
+
+    def _follow(self, node: Node, now: float) -> None:
+        """It was changed: what depends on it is looked at again."""
+        node.unfollowed = False
         for dependent in node.dependents:
             self._make_dirty(dependent, now, now)
-        self._release(node)
 
     def _settle(self, node: Node, *, done: bool) -> None:
         """What was due when the task began was done with it, or is due still."""
@@ -484,9 +527,11 @@ class Scheduler:
         node.attempts, node.noncompliant, node.outside, node.limited = 0, False, False, False
         node.contested = node.paid = node.another_try = False
 
-    def _release(self, node: Node) -> None:
+    def _release(self, node: Node, now: float) -> None:
         """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""
         for dependent in node.dependents:
+            if dependent.held and not dependent.dirty:  # it went on without this one, and could not
+                self._make_dirty(dependent, now, now)
             self._consider(dependent)
         if node.dirty:
             self._consider(node)
@@ -502,14 +547,21 @@ class Scheduler:
             node.drift, node.paid = found, node.outside
         self._consider(node)
 
-    def _found_pending(self, node: Node, state: State, took: float) -> None:
+    @staticmethod
+    def _with_refresh(node: Node, found: State) -> State:
+        """What will be done: a refresh, too, where putting it right does not take the place of one that is due."""
+        if node.owed and not node.resource.apply_refreshes(found):
+            return (*found, _refresh_change(node.owed))
+        return found
+
+    def _found_pending(self, node: Node, state: State, now: float, took: float) -> None:
         node.verdict = Verdict.PENDING
-        if self.planning:
+        if self.planning and not node.resource.noop:
             for subscriber in node.subscribers:
                 subscriber.owed.add(node.resource.id)
         node.attempts = 0
         self.teller.tell(node, "pending", state, took, reason=node.reason)
-        self._release(node)
+        self._release(node, now)
 
     def _failed(self, node: Node, text: str, state: State, now: float, took: float, *, looked: bool = False) -> None:
         """``looked``: only a check was made, so that what was heard meanwhile is no echo of our own doing."""
@@ -542,8 +594,10 @@ class Scheduler:
         for dependent in node.dependents:
             self._consider(dependent)
 
-    def _skip(self, node: Node, reason: str) -> None:
-        if node.told is None or node.told[:2] != ("skipped", reason):
+    def _skip(self, node: Node, reason: str, held: Held) -> None:
+        known = node.held == held and node.told is not None and node.told[:2] == ("skipped", reason)
+        node.held = held
+        if not known:
             self.teller.tell(node, "skipped", reason=reason)
             self._skip_dependents(node)
 

@@ -13,8 +13,20 @@ from converge.resources.base import Inside, Named, Resource
 
 _GROUNDS = ("mount", "archive", "git")
 """Kinds whose name is a path, and that bring what is at it and below."""
+BY_NAME = "file of its name"
+_PARENT = "parent directory"
+_USES = "uses "
 _CONFIGURATION = frozenset(("conf", "cfg", "yaml", "yml"))
 """What the names of files end with that are called after the program which reads them."""
+
+
+def only_orders(rule: str) -> bool:
+    """Whether an edge by this rule says no more than who comes first.
+
+    The others hold: what lies on a mount, in an archive or in a checkout would come to lie under it, and what is to be
+    done before a removal could not be done after it.
+    """
+    return rule in (BY_NAME, _PARENT) or rule.startswith(_USES)
 
 
 def automatic_edges(
@@ -37,9 +49,9 @@ def automatic_edges(
                 named.setdefault(need.name, []).append(after)
                 continue
             if isinstance(need, Inside):
-                before, rule = nearest_directory.of(need.path), "parent directory"
+                before, rule = nearest_directory.of(need.path), _PARENT
             else:
-                before, rule = index.get(need.id), f"uses {need.id.partition(':')[0]}"
+                before, rule = index.get(need.id), _USES + need.id.partition(":")[0]
             if before is None or before == after:
                 continue
             if isinstance(need, Inside) and not absent[after]:
@@ -124,7 +136,7 @@ def _by_name(
             if goes and resources[after].ends_first():
                 yield after, before, "ended before its file goes"
             else:
-                yield before, after, "file of its name"
+                yield before, after, BY_NAME
 
 
 class _NearestDirectory:

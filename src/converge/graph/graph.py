@@ -9,8 +9,11 @@ from typing import NamedTuple, TypeAlias
 import rustworkx
 
 from converge.errors import Mistake, Mistakes, nearest
-from converge.graph.autoedges import automatic_edges
+from converge.graph.autoedges import BY_NAME, automatic_edges, only_orders
 from converge.resources.base import NOWHERE, Resource
+
+DECLARED = "depends_on"
+REFRESH = "refresh"
 
 
 class Edge(NamedTuple):
@@ -19,10 +22,16 @@ class Edge(NamedTuple):
     before: int
     after: int
     rule: str
+    foreign: bool = False
+    """``before`` comes from an included blueprint, and ``after`` is declared by the one that is served."""
+
+    @property
+    def only_orders(self) -> bool:
+        """Whether ``after`` may go on without ``before``; the scheduler says when."""
+        return self.rule not in (DECLARED, REFRESH) and only_orders(self.rule)
 
 
-DECLARED = "depends_on"
-REFRESH = "refresh"
+__all__ = ["BY_NAME", "DECLARED", "REFRESH", "Edge", "Graph", "as_ids", "build_graph"]
 
 _Digraph: TypeAlias = "rustworkx.PyDiGraph[int, None]"
 
@@ -35,6 +44,8 @@ class Graph:
     edges: tuple[Edge, ...]
     warnings: tuple[str, ...]
     digraph: _Digraph
+    included: frozenset[str] = frozenset()
+    """The ids of those that come from included blueprints."""
 
     def order(self) -> list[Resource]:
         """Every resource after all that it depends on."""
@@ -48,14 +59,21 @@ class Graph:
         ]
 
 
-def build_graph(resources: Sequence[Resource], warnings: Iterable[str] = ()) -> Graph:
-    """Resolve the edges; ``warnings`` are handed on. Raises Mistakes: unknown dependencies, cycles."""
+def build_graph(resources: Sequence[Resource], included: Collection[str] = (), warnings: Iterable[str] = ()) -> Graph:
+    """Resolve the edges. Raises Mistakes with all that is wrong: unknown dependencies, cycles.
+
+    ``included`` has the ids of those that come from included blueprints; ``warnings`` are handed on.
+    """
     index = {resource.id: position for position, resource in enumerate(resources)}
     mistakes: list[Mistake] = list(_claimed_twice(resources))
     edges = list(_declared_edges(resources, index, mistakes))
     declared = {(edge.before, edge.after) for edge in edges}
     found = automatic_edges(resources, index, mistakes)
-    automatic = [Edge(*edge) for edge in found if edge[:2] not in declared]
+    automatic = [
+        Edge(before, after, rule, resources[before].id in included and resources[after].id not in included)
+        for before, after, rule in found
+        if (before, after) not in declared
+    ]
     if mistakes:
         raise Mistakes(mistakes)
     digraph = _digraph(len(resources), [*edges, *automatic])
@@ -70,7 +88,7 @@ def build_graph(resources: Sequence[Resource], warnings: Iterable[str] = ()) -> 
         "but that closes a cycle; the automatic edge is left out"
         for edge in left_out
     )
-    return Graph(tuple(resources), (*edges, *automatic), (*warnings, *circles), digraph)
+    return Graph(tuple(resources), (*edges, *automatic), (*warnings, *circles), digraph, frozenset(included))
 
 
 def _claimed_twice(resources: Sequence[Resource]) -> Iterator[Mistake]:

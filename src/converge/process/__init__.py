@@ -143,6 +143,11 @@ def prepare(
     return Prepared(argv, find_program(argv[0], cwd=cwd, env=full_env), cwd, full_env, account)
 
 
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session of its own, with all that it started and that is still in its group."""
+    signal_group(child, signal.SIGKILL)
+
+
 def end_all() -> None:
     """End every command that is running, each with its process group; for a stop that cannot wait any longer."""
     _running.end()

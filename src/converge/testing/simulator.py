@@ -10,7 +10,7 @@ import heapq
 import itertools
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from converge.engine.node import TaskVerb
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import as_ids, build_graph
-from converge.resources.base import IN_SYNC, Change, Resource, ResourceError, State
+from converge.resources.base import IN_SYNC, Change, Need, Resource, ResourceError, State, Uses
 
 DRIFTED: State = (Change("value", "wrong", "right"),)
 
@@ -34,6 +34,11 @@ class Pretended(Resource):
     _: KW_ONLY
     on: Sequence[str] = ()
     """Ids whose change refreshes it."""
+    uses: Sequence[str] = ()
+    """Ids that automatic edges lead to."""
+
+    def needs(self) -> Sequence[Need]:
+        return [Uses(id) for id in self.uses]
 
     def identity(self) -> str:
         return self.name
@@ -63,6 +68,8 @@ class World:
     wrong: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     """Ids whose apply fails."""
+    unmet: set[str] = field(default_factory=set)
+    """Ids whose condition does not hold."""
     refreshes_owed: dict[str, set[str]] = field(default_factory=dict)
     """By subscriber: the causes that changed since its last refresh."""
 
@@ -71,16 +78,25 @@ class Simulator:
     """Runs a graph of :class:`Pretended` resources. ``deeds`` is all that the engine did, in the order it ended."""
 
     def __init__(
-        self, resources: Sequence[Resource], *, seed: int = 0, settings: Settings | None = None, wrong: bool = True
+        self,
+        resources: Sequence[Resource],
+        *,
+        seed: int = 0,
+        settings: Settings | None = None,
+        wrong: bool = True,
+        included: Collection[str] = (),
+        unmet: Collection[str] = (),
     ) -> None:
+        """``included``: the ids that come from included blueprints; ``unmet``: those whose condition does not hold."""
         self.random = random.Random(seed)  # noqa: S311 - repeatable is what is wanted
         self.now = 0.0
-        self.world = World(wrong={resource.id for resource in resources} if wrong else set())
+        self.world = World(wrong={resource.id for resource in resources} if wrong else set(), unmet=set(unmet))
         self.deeds: list[Deed] = []
         self.ledger = Ledger()
         self.drifts: dict[str, State] = {}
         """What a check of a wrong one finds, where that is not simply DRIFTED."""
         self._resources = list(resources)
+        self._included = included
         self._settings = settings or Settings()
         self._subscribers: dict[str, list[str]] = {}
         for resource in resources:
@@ -96,7 +112,8 @@ class Simulator:
     def start(self) -> None:
         """A daemon starts, knowing only its ledger."""
         self._life += 1
-        self.scheduler = Scheduler(build_graph(self._resources), self._settings, now=self.now, ledger=self.ledger)
+        graph = build_graph(self._resources, self._included)
+        self.scheduler = Scheduler(graph, self._settings, now=self.now, ledger=self.ledger)
 
     def crash(self) -> None:
         """The daemon is killed: what was running may or may not have had its effect, and is not heard of again."""
@@ -108,6 +125,11 @@ class Simulator:
         """Somebody changes it; the news arrives a little later."""
         self.world.wrong.add(id)
         self.at(self.now + heard_after, lambda: self.scheduler.mark(id, self.now))
+
+    def meet(self, id: str) -> None:
+        """The condition of this one holds from now on, and news of that comes."""
+        self.world.unmet.discard(id)
+        self.scheduler.mark_gate(id, self.now)
 
     def noise(self, id: str) -> None:
         """News of something that leaves it as it should be."""
@@ -146,16 +168,18 @@ class Simulator:
     def _effect(self, task: Task) -> State | Exception:
         """What the call does to the world, or sees of it, at one instant between its beginning and its end."""
         id = task.node.resource.id
+        if task.verb == "gate":
+            return IN_SYNC
         if task.verb == "check":
             return self.drifts.get(id, DRIFTED) if id in self.world.wrong else IN_SYNC
         if id in self.world.failing:
             return ResourceError("cannot")
         if task.verb == "apply":
             self.world.wrong.discard(id)
-            for subscriber in self._subscribers.get(id, ()):
-                self.world.refreshes_owed.setdefault(subscriber, set()).add(id)
             # Our own doing is heard like anybody's.
             self.at(self.now + self.random.random() * 0.1, lambda: self.scheduler.mark(id, self.now))
+        for subscriber in self._subscribers.get(id, ()):
+            self.world.refreshes_owed.setdefault(subscriber, set()).add(id)
         self.world.refreshes_owed.pop(id, None)
         return IN_SYNC
 
@@ -168,7 +192,7 @@ class Simulator:
         if isinstance(seen, Exception):
             self.scheduler.failed(node, seen, task.state, now=self.now, took=took)
         elif task.verb == "gate":
-            self.scheduler.gated(node, met=True, now=self.now)
+            self.scheduler.gated(node, met=node.resource.id not in self.world.unmet, now=self.now)
         elif task.verb == "check":
             self.scheduler.checked(node, seen, began=began, now=self.now, took=took)
         elif task.verb == "apply":

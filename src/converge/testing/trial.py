@@ -58,7 +58,7 @@ def simulate(graph: Graph, start: Mapping[str, Start], rest: Start, failing: Col
 
     conditions = _conditions(graph, start, rest)
     actions = {each.id: _action(each, conditions[each.id]) for each in graph.resources}
-    simulator = Simulator(graph.resources, wrong=False, settings=Settings(max_retries=0))
+    simulator = Simulator(graph.resources, wrong=False, settings=Settings(max_retries=0), included=graph.included)
     for id, action in actions.items():
         # What is missing or ended is brought to its whole state, which leaves nothing to a refresh; see Service.
         simulator.drifts[id] = (Change("state", None, "right", action),)
