@@ -273,29 +273,93 @@ keys = st.builds(lambda n, o, c: " ".join(filter(None, (o, public_key(n), c))), 
 others = st.sampled_from(["", "# a comment", "rubbish", "ssh-future AAAA x"])
 
 
-@given(st.lists(keys | others, max_size=8), st.lists(keys, max_size=4, unique_by=lambda line: parse(line).same()),  # type: ignore[union-attr]  # they are keys
-       st.lists(numbers, max_size=3, unique=True), st.booleans())  # fmt: skip
-def test_merging(lines: list[str], wanted: list[str], gone: list[int], exact: bool) -> None:
+@given(st.lists(keys | others, max_size=8), st.lists(keys, max_size=5, unique_by=lambda line: parse(line).entry()),  # type: ignore[union-attr]  # they are keys
+       st.lists(keys, max_size=3), st.booleans())  # fmt: skip
+def test_merging(lines: list[str], wanted: list[str], gone: list[str], exact: bool) -> None:
     declared = [key for key in map(parse, wanted) if key]
-    names = {key.same() for key in declared}
-    revoked = [key for key in (parse(public_key(number)) for number in gone) if key and key.same() not in names]
+    entries = {key.entry() for key in declared}
+    revoked = [key for key in map(parse, gone) if key and key.entry() not in entries]
     new = merged(lines, declared, revoked, exact=exact)
     assert merged(new, declared, revoked, exact=exact) == new, "a second time changes nothing"
-    found = [key for key in map(parse, new) if key]
+    before, after = ([key for key in map(parse, some) if key] for some in (lines, new))
+    with_options = {key.same() for key in declared if key.options}
     for key in declared:
-        (there,) = (each for each in found if each.same() == key.same())
-        if exact or key.options:
-            assert there.options == key.options
-    assert not {key.same() for key in revoked} & {key.same() for key in found}
+        there = [each.options for each in after if each.same() == key.same()]
+        assert key.options in there or not (exact or key.same() in with_options or not there)
+    for same in with_options:
+        mine = [key.options for key in declared if key.same() == same]
+        assert [key.options for key in after if key.same() == same][: len(mine)] == mine, "sshd tries them first"
     if exact:
-        assert {key.same() for key in found} == names
-    else:
-        untouched = names | {key.same() for key in revoked}
-        strangers, left = (
-            [line for line in some if (key := parse(line)) is None or key.same() not in untouched]
-            for some in (lines, new)
-        )
-        assert left == strangers
+        assert {key.entry() for key in after} == entries
+        return
+    revoked_keys = {key.same() for key in revoked if not key.options}
+    revoked_lines = {key.entry() for key in revoked}
+    for key in before:
+        replaced = not key.options and key.same() in with_options
+        dropped = key.same() in revoked_keys or key.entry() in revoked_lines or replaced
+        if key.entry() in entries or not dropped:
+            assert key.entry() in {each.entry() for each in after}, "a way in is lost"
+    for key in after:
+        if key.entry() not in entries:
+            assert key.same() not in revoked_keys
+            assert key.entry() not in revoked_lines
+    strangers, left = (
+        [
+            line
+            for line in some
+            if (key := parse(line)) is None or key.same() not in {k.same() for k in (*declared, *revoked)}
+        ]
+        for some in (lines, new)
+    )
+    assert left == strangers
+
+
+FROM = 'from="10.9.9.9"'
+LOCAL = 'from="127.0.0.1",command="/bin/true"'
+
+
+def test_one_key_with_different_options_is_different_lines(home: Path) -> None:
+    file = fill(home, f"{FROM} {ONE}", f"{LOCAL} {ONE}")
+    both = AuthorizedKeys(NAME, [f"{FROM} {ONE}", f"{LOCAL} {ONE}"])
+    assert not list(both.mistakes())
+    assert both.check() == IN_SYNC
+    assert AuthorizedKeys(NAME, [ONE]).check() == IN_SYNC, "no options are declared"
+    assert AuthorizedKeys(NAME, [f"{FROM} {ONE}"]).check() == IN_SYNC, "the other line is somebody's way in"
+    converge(AuthorizedKeys(NAME, [f"{FROM} {ONE}", f'expiry-time="20400101" {ONE} late', f"cert-authority {ONE}"]))
+    assert file.read_text().splitlines() == [
+        f"{FROM} {ONE}", f'expiry-time="20400101" {ONE} late', f"cert-authority {ONE}", f"{LOCAL} {ONE}",
+    ]  # fmt: skip
+
+
+def test_exactly_these_lines_of_one_key(home: Path) -> None:
+    file = fill(home, f"{LOCAL} {ONE} a", ONE, f"{FROM} {ONE} b")
+    state = converge(AuthorizedKeys(NAME, [f"{FROM} {ONE}", f"{LOCAL} {ONE}"], exact=True))
+    assert [(change.from_, change.action) for change in state] == [(key_of(ONE).shown(), "remove")]
+    assert file.read_text().splitlines() == [f"{FROM} {ONE} b", f"{LOCAL} {ONE} a"]
+
+
+def test_a_line_that_would_make_the_options_void_is_replaced_in_its_place(home: Path) -> None:
+    file = fill(home, TWO, ONE, THREE, f"{LOCAL} {ONE}")
+    (change,) = converge(AuthorizedKeys(NAME, [f"{FROM} {ONE}"]))
+    assert (change.property, change.from_, change.to) == ("options", None, FROM)
+    assert file.read_text().splitlines() == [TWO, f"{FROM} {ONE}", THREE, f"{LOCAL} {ONE}"]
+
+
+def test_what_is_declared_comes_before_other_lines_of_its_key(home: Path) -> None:
+    file = fill(home, f"{LOCAL} {ONE}", TWO, f"{FROM} {ONE} mine")
+    (change,) = converge(AuthorizedKeys(NAME, [f"{FROM} {ONE}"]))
+    assert change.to == "before them"
+    assert file.read_text().splitlines() == [f"{FROM} {ONE} mine", TWO, f"{LOCAL} {ONE}"]
+
+
+def test_a_key_is_revoked_but_for_what_is_declared(home: Path) -> None:
+    file = fill(home, f"{LOCAL} {ONE}", ONE, TWO)
+    it = AuthorizedKeys(NAME, [f"{FROM} {ONE}"], revoked=[ONE])
+    assert not list(it.mistakes())
+    converge(it)
+    assert file.read_text().splitlines() == [f"{FROM} {ONE}", TWO]
+    converge(AuthorizedKeys(NAME, [TWO], revoked=[f"{FROM} {ONE}"]))
+    assert file.read_text().splitlines() == [TWO]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -43,12 +44,13 @@ class AuthorizedKeys(Resource):
     user: str
     """Whose ``~/.ssh/authorized_keys``."""
     keys: Sequence[str] = ()
-    """Public keys that are in it, each a line: ``[options] type key [comment]``."""
+    """Public keys that are in it, each a line: ``[options] type key [comment]``. One key may have several lines, with
+    different options."""
     _: KW_ONLY
     revoked: Sequence[str] = ()
-    """Public keys that are not in it."""
+    """Public keys that are not in it, but for lines of ``keys``. With options, only that line is not in it."""
     exact: bool = False
-    """No other keys are in it."""
+    """No other lines are in it."""
 
     # --- what it is ---------------------------------------------------------------------------------------
 
@@ -59,7 +61,7 @@ class AuthorizedKeys(Resource):
         from converge.resources.accounts.keys import parse
 
         yield from reference_mistakes("user", self.user)
-        seen: dict[tuple[str, str], str] = {}
+        seen: dict[tuple[str, str, str], str] = {}
         for option, lines in (("keys", self.keys), ("revoked", self.revoked)):
             for number, line in enumerate(lines, 1):
                 key = None if "\n" in line or not line.isprintable() else parse(line)
@@ -68,11 +70,11 @@ class AuthorizedKeys(Resource):
                         f"the {number}. of {option} is no public key; give the one line of a .pub file, "
                         "such as 'ssh-ed25519 AAAA… ann@laptop'"
                     )
-                elif key.same() in seen:
-                    both = "twice" if seen[key.same()] == option else "both as one to have and as one that is revoked"
+                elif key.entry() in seen:
+                    both = "twice" if seen[key.entry()] == option else "both as one to have and as one that is revoked"
                     yield f"the key {key.shown()} is given {both}; keep one"
                 else:
-                    seen[key.same()] = option
+                    seen[key.entry()] = option
         if not self.keys and not self.revoked and not self.exact:
             yield "there is nothing to do; give keys=, revoked= or exact=True"
         if self.exact and self.revoked:
@@ -141,23 +143,32 @@ class AuthorizedKeys(Resource):
 
     def _changes(self, lines: list[str]) -> Iterator[Change]:
         """What becomes of each key, by comparing what is with what is to be."""
-        from converge.resources.accounts.keys import is_entry, parse
+        from converge.resources.accounts.keys import Key, is_entry, parse
 
         new = self._merged(lines)
-        before = {key.same(): key for key in map(parse, reversed(lines)) if key}
-        after = {key.same(): key for key in map(parse, reversed(new)) if key}
-        for same, key in after.items():
-            if same not in before:
-                yield Change("keys", None, key.shown(), "create")
-            elif before[same].options != key.options:
-                yield Change("options", before[same].options or None, key.options or None)
-        for same, key in before.items():
-            if same not in after:
-                yield Change("keys", key.shown(), None, "remove")
-        rest = len([line for line in lines if is_entry(line)]) - len(before)
-        left = len([line for line in new if is_entry(line)]) - len(after)
-        if rest > left:
-            yield Change("keys", f"{rest - left} lines that repeat a key or hold none", None, "remove")
+        if new == lines:
+            return
+        before, after = (Counter(key.entry() for key in map(parse, some) if key) for some in (lines, new))
+        come, gone = list((after - before).elements()), list((before - after).elements())
+        for entry in come:
+            key = Key(*entry, comment=self._comment(entry))
+            plain = (key.type, key.blob, "")
+            if plain in gone:
+                gone.remove(plain)
+                yield Change("options", None, key.options)
+            else:
+                yield Change("keys", None, key.described(), "create")
+        comments = {key.entry(): key.comment for key in map(parse, reversed(lines)) if key}
+        for entry in gone:
+            yield Change("keys", Key(*entry, comment=comments[entry]).described(), None, "remove")
+        broken = sum(is_entry(line) and parse(line) is None for line in lines)
+        if broken > sum(is_entry(line) and parse(line) is None for line in new):
+            yield Change("keys", f"{broken} lines that hold no key", None, "remove")
+        if not come and before == after:
+            yield Change("keys", "after others with the same key", "before them")
+
+    def _comment(self, entry: tuple[str, str, str]) -> str:
+        return next((key.comment for key in self._parsed(self.keys) if key.entry() == entry), "")
 
     def _merged(self, lines: list[str]) -> list[str]:
         from converge.resources.accounts.keys import merged

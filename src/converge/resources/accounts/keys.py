@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+Same: TypeAlias = tuple[str, str]
+"""The type and the blob of a key."""
 
 _TYPE = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+")
 _BLANKS = " \t"
@@ -19,13 +23,21 @@ class Key(NamedTuple):
     options: str
     comment: str
 
-    def same(self) -> tuple[str, str]:
+    def same(self) -> Same:
         """What two lines with the same key have in common."""
         return self.type, self.blob
+
+    def entry(self) -> tuple[str, str, str]:
+        """What two lines that mean the same have in common."""
+        return self.type, self.blob, self.options
 
     def line(self) -> str:
         """As it stands in the file."""
         return " ".join(part for part in (self.options, self.type, self.blob, self.comment) if part)
+
+    def described(self) -> str:
+        """The same with its options, which tell lines of one key apart."""
+        return f"{self.options} {self.shown()}".lstrip()
 
     def shown(self) -> str:
         """For a person: what it is called, or else its end, which tells keys apart."""
@@ -79,27 +91,67 @@ def is_entry(line: str) -> bool:
     return bool(text) and not text.startswith("#")
 
 
-def merged(lines: list[str], keys: list[Key], revoked: list[Key], *, exact: bool) -> list[str]:
+def merged(lines: list[str], keys: Sequence[Key], revoked: Sequence[Key], *, exact: bool) -> list[str]:
     """The lines that are to be: what is right stays where it is, and what is missing comes at the end.
 
-    Without ``exact``, lines of other keys stay, and so do the options of a key that is declared without any. Blank
-    lines and comments always stay.
+    sshd tries the lines of a key one after the other until the options of one let the user in. So of one key, several
+    lines with different options are different lines, and those that are declared come before the others.
+
+    Without ``exact``, lines that are not declared stay, but for a line without options of a key that is declared with
+    some: it would let in everybody whom the options keep out. A key that is declared without options is there with
+    whatever options. Blank lines and comments always stay.
     """
-    wanted = {key.same(): key for key in keys}
-    gone = {key.same() for key in revoked}
-    placed: set[tuple[str, str]] = set()
-    new: list[str] = []
-    for line in lines:
+    plan = _Merge(keys, revoked, exact=exact)
+    new: list[str | None] = [line if plan.stays(line) else None for line in lines]
+    at: dict[Same, list[int]] = {}
+    for number, line in enumerate(lines):
+        if (key := parse(line)) and key.same() in plan.wanted:
+            at.setdefault(key.same(), []).append(number)
+    end: list[str] = []
+    for same, declared in plan.wanted.items():
+        places = at.get(same, [])
+        right = plan.in_order(declared, [line for number in places if (line := new[number]) is not None])
+        if right != [new[number] for number in places if new[number] is not None]:
+            for number in places:
+                new[number] = None
+            for number, text in zip(places, right, strict=False):
+                new[number] = text
+            end += right[len(places) :]
+    return [*(line for line in new if line is not None), *end]
+
+
+class _Merge:
+    """What becomes of each line."""
+
+    def __init__(self, keys: Sequence[Key], revoked: Sequence[Key], *, exact: bool) -> None:
+        self._exact = exact
+        self._gone = {key.same() for key in revoked if not key.options}
+        self._gone_entries = {key.entry() for key in revoked if key.options}
+        self.wanted: dict[Same, list[Key]] = {}
+        for key in keys:
+            self.wanted.setdefault(key.same(), []).append(key)
+        self._declared = {key.entry() for key in keys}
+
+    def stays(self, line: str) -> bool:
         key = parse(line)
         if key is None:
-            if not (exact and is_entry(line)):
-                new.append(line)
-        elif key.same() in wanted:
-            declared = wanted[key.same()]
-            if key.same() not in placed:
-                right = key.options == declared.options or not (exact or declared.options)
-                new.append(line if right else declared.line())
-            placed.add(key.same())
-        elif not exact and key.same() not in gone:
-            new.append(line)
-    return new + [key.line() for key in keys if key.same() not in placed]
+            return not (self._exact and is_entry(line))
+        if key.entry() in self._declared:
+            return True
+        if self._exact or key.same() in self._gone or key.entry() in self._gone_entries:
+            return False
+        return bool(key.options) or key.same() not in self.wanted
+
+    def in_order(self, declared: list[Key], there: list[str]) -> list[str]:
+        """All lines of one key: those that are declared, as they stand in the file where they do, then the others."""
+        found: dict[str, str] = {}
+        others: list[str] = []
+        for line in there:
+            key = parse(line)
+            if key is None or key.entry() not in self._declared:
+                others.append(line)
+            else:
+                found.setdefault(key.options, line)
+        if others and not any(key.options for key in declared):
+            return there  # it was asked for without options, and is there with whatever somebody gave it
+        return [*(found.get(key.options) or key.line() for key in declared), *others]
