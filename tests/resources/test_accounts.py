@@ -364,7 +364,7 @@ def test_the_words_of_a_tool(
         (User("bob", password_hash=HASH), [["chpasswd", "-e"]]),
         (User("ann", create_home=True), [["mkhomedir_helper", "ann"]]),
         (User("ann", state="absent"), [["userdel", "ann"]]),
-        (User("ann", state="absent", remove_home=True), [["userdel", "-r", "ann"]]),
+        (User("ann", state="absent", remove_home=True), [["userdel", "ann"]]),
         (User("converge-new"), [["useradd", "-m", "converge-new"]]),
         (User("converge-new", system=True, uid=999999), [["useradd", "-r", "-M", "-u", "999999", "converge-new"]]),
         (User("converge-new", system=True, create_home=True), [["useradd", "-r", "-m", "converge-new"]]),
@@ -506,3 +506,99 @@ def test_a_password_of_a_wrong_type_is_not_shown(tmp_path: Path) -> None:
         load(str(path))
     assert "password_hash must be str or None" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+# --- a home that goes with its user ---------------------------------------------------------------------------
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives files to other users, and mounts")
+
+
+@pytest.fixture
+def goer(etc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a user who is to go."""
+    home = tmp_path / "homes" / "zoe"
+    (home / "work").mkdir(parents=True)
+    (home / "work" / "file").write_text("x")
+    (home / ".profile").write_text("x")
+    for path in (home, home / "work", home / "work" / "file", home / ".profile"):
+        os.chown(path, 7300, 7300)
+    with (etc / "passwd").open("a") as file:
+        file.write(f"zoe:x:7300:7300::{home}:/bin/sh\n")
+    mail = tmp_path / "mail"
+    mail.mkdir()
+    (mail / "zoe").write_text("dear")
+    os.chown(mail / "zoe", 7300, 8)
+    (mail / "ann").write_text("dear")
+    monkeypatch.setattr("converge.resources.accounts.home_removal.MAIL", str(mail))
+    return home
+
+
+LEAVING = User("zoe", state="absent", remove_home=True)
+
+
+@as_root
+def test_a_home_goes_with_its_user_and_the_plan_says_how_much(
+    goer: Path, tmp_path: Path, told: list[tuple[list[str], str | None]]
+) -> None:
+    (_, home) = state = LEAVING.check()
+    assert (home.property, home.from_, home.to, home.action) == ("home", f"{goer} with 3 entries", None, "remove")
+    LEAVING.apply(state)
+    assert [argv for argv, _ in told] == [["userdel", "zoe"]]
+    assert not goer.exists()
+    assert goer.parent.exists()
+    assert os.listdir(tmp_path / "mail") == ["ann"]
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ("shared", "is the home of yan"),
+        ("inside", "is the home of yan"),
+        ("foreign file", "the file work/file in it belongs to root"),
+        ("foreign directory", "the directory work in it belongs to uid 7999"),
+        ("foreign home", "it belongs to root"),
+        ("link", "it is no directory"),
+        ("mount", "a file system is mounted at .*/zoe/work"),
+    ],
+)
+def test_a_home_that_is_not_the_users_alone_stays_and_so_does_the_user(
+    goer: Path, etc: Path, tmp_path: Path, told: list[tuple[list[str], str | None]], spoil: str, said: str
+) -> None:
+    state = LEAVING.check()
+    homes = {"shared": goer, "inside": goer / "work" / "yan"}
+    if spoil in homes:
+        with (etc / "passwd").open("a") as file:
+            file.write(f"yan:x:7301:7301::{homes[spoil]}:/bin/sh\n")
+    elif spoil == "foreign file":
+        os.chown(goer / "work" / "file", 0, 0)
+    elif spoil == "foreign directory":
+        os.chown(goer / "work", 7999, 7999)
+    elif spoil == "foreign home":
+        os.chown(goer, 0, 0)
+    elif spoil == "link":
+        goer.rename(tmp_path / "elsewhere")
+        goer.symlink_to(tmp_path / "elsewhere")
+    elif subprocess.run(["mount", "-t", "tmpfs", "none", goer / "work"], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        with pytest.raises(ResourceError, match=rf"^the home {goer} of zoe is not removed: .*{said}; move that away"):
+            LEAVING.check()
+        with pytest.raises(ResourceError, match=said):
+            LEAVING.apply(state)
+    finally:
+        if spoil == "mount":
+            subprocess.run(["umount", goer / "work"], check=True)
+    assert told == []
+    assert goer.exists()
+    assert (tmp_path / "mail" / "zoe").exists()
+
+
+@as_root
+def test_a_user_without_a_home_goes_alone(etc: Path, told: list[tuple[list[str], str | None]]) -> None:
+    for home in ("/nonexistent", "/", "", "relative"):
+        (etc / "passwd").write_text(f"zoe:x:7300:7300::{home}:/bin/sh\n")
+        (change,) = state = LEAVING.check()
+        assert change.property == "state"
+        LEAVING.apply(state)
+    assert [argv for argv, _ in told] == [["userdel", "zoe"]] * 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from converge.resources.accounts import tools
+from converge.resources.accounts import home_removal, tools
 from converge.resources.accounts.base import ETC
 from converge.resources.accounts.database import Database
 from converge.resources.accounts.judging import HOME_FOLDER
@@ -38,7 +38,7 @@ def change_user(user: User, state: State) -> None:
     changed = {change.property: change.action for change in state}
     seconds = user.seconds()
     if changed.get("state") == "remove":
-        tools.run(["userdel", *(["-r"] if user.remove_home else []), user.name], seconds=seconds)
+        _remove_user(user)
         return
     if changed.get("state") == "create":
         tools.run(["useradd", *_creation(user), *_fields(user, set(changed)), user.name], seconds=seconds)
@@ -49,6 +49,17 @@ def change_user(user: User, state: State) -> None:
         tools.run(["chpasswd", "-e"], seconds=seconds, stdin=f"{user.name}:{password_field(user)}\n")
     if HOME_FOLDER in changed:
         tools.run(["mkhomedir_helper", user.name], seconds=seconds)
+
+
+def _remove_user(user: User) -> None:
+    """Not by userdel -r, which goes into mounted file systems and asks nobody whose the files are."""
+    database = Database(ETC)
+    there = database.user(user.name)
+    if there is not None and user.remove_home:
+        home_removal.removal(there, database)  # before anything is gone
+    tools.run(["userdel", user.name], seconds=user.seconds())
+    if there is not None and user.remove_home:
+        home_removal.remove(there)
 
 
 def _creation(user: User) -> list[str]:

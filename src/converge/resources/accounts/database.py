@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -48,6 +48,10 @@ class Database:
         self._read: dict[str, tuple[int, int, int]] = {}
 
     # --- asking -------------------------------------------------------------------------------------------
+
+    def users(self) -> Iterable[UserEntry]:
+        """All of the file; a directory service need not tell all that it has."""
+        return self._users.values()
 
     def user(self, name: str) -> UserEntry | None:
         """The user of this name; those of a directory service (LDAP, SSSD) too."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from converge.resources.accounts import tools
 from converge.resources.accounts.database import Database, GroupEntry, UserEntry
+from converge.resources.accounts.home_removal import removal
 from converge.resources.accounts.passwords import HIDDEN, shadow_differences
 from converge.resources.base import IN_SYNC, Change, NotYet, ResourceError, State
 
@@ -72,7 +73,10 @@ def user_changes(user: User, database: Database) -> State:
     if user.state == "absent":
         if there is not None and not there.local:
             raise ResourceError(f"user {user.name} {_ELSEWHERE}, so it cannot be removed here")
-        return _ready("userdel", _GONE if there else IN_SYNC)
+        if there is None:
+            return IN_SYNC
+        home = removal(there, database) if user.remove_home else None
+        return _ready("userdel", _GONE if home is None else (*_GONE, home))
     if there is None:
         changes = tuple(_new_user(user))
     else:

@@ -110,12 +110,12 @@ def merged(lines: list[str], keys: Sequence[Key], revoked: Sequence[Key], *, exa
     end: list[str] = []
     for same, declared in plan.wanted.items():
         places = at.get(same, [])
-        right = plan.in_order(declared, [line for number in places if (line := new[number]) is not None])
+        right = plan.in_order(declared, [text for number in places if (text := new[number]) is not None])
         if right != [new[number] for number in places if new[number] is not None]:
             for number in places:
                 new[number] = None
-            for number, text in zip(places, right, strict=False):
-                new[number] = text
+            for number, placed in zip(places, right, strict=False):
+                new[number] = placed
             end += right[len(places) :]
     return [*(line for line in new if line is not None), *end]
 

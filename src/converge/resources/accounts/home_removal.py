@@ -1,0 +1,121 @@
+"""Removing the home of a user who goes: only where it is that user's alone, and told before it is done."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from converge.openflags import open_flags
+from converge.resources.base import Change, ResourceError
+from converge.resources.file.errors import shown
+from converge.resources.file.names import owner_name
+
+if TYPE_CHECKING:
+    from converge.resources.accounts.database import Database, UserEntry
+
+MAIL = "/var/mail"
+"""Where a user's mail is, in a file with the user's name (FHS 3.0, 5.11)."""
+HOME = "home"
+_FOLDER = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
+_MOST = 100_000
+"""Entries that are counted."""
+
+
+def removal(user: UserEntry, database: Database) -> Change | None:
+    """What goes with the user, for a plan; None where there is no home.
+
+    Raises ResourceError where it is not this user's alone: another user has a home there or owns something in it, or
+    a file system is mounted in it.
+    """
+    for other in database.users():
+        if other.name != user.name and (f"{other.home}/").startswith(f"{user.home.rstrip('/')}/"):
+            raise _refused(user, f"{other.home} is the home of {other.name}")
+    try:
+        with _Home(user) as home:
+            if home.handle is None:
+                return None
+            entries = home.count()
+    except PermissionError:
+        return Change(HOME, f"{shown(user.home)} (what is in it is not readable by uid {os.geteuid()})", None, "remove")
+    more = f"more than {_MOST}" if entries > _MOST else str(entries)
+    return Change(HOME, f"{shown(user.home)} with {more} entr{'y' if entries == 1 else 'ies'}", None, "remove")
+
+
+def remove(user: UserEntry) -> None:
+    """Remove the home, and the mail, of a user who has gone. Whoever owned it cannot change it any more."""
+    from converge.resources.file.tree import remove_tree
+
+    with _Home(user) as home:
+        if home.handle is not None:
+            home.count()
+            remove_tree(home.folder, os.path.basename(user.home), user.home)
+    mail = os.path.join(MAIL, user.name)
+    try:
+        if os.lstat(mail).st_uid == user.uid:
+            os.unlink(mail)
+    except FileNotFoundError:
+        return
+
+
+def _refused(user: UserEntry, why: str) -> ResourceError:
+    return ResourceError(
+        f"the home {shown(user.home)} of {user.name} is not removed: {why}; move that away, or leave out remove_home"
+    )
+
+
+class _Home:
+    """The directory, open, where there is one."""
+
+    def __init__(self, user: UserEntry) -> None:
+        self.user = user
+        self.folder = -1
+        self.handle: int | None = None
+
+    def __enter__(self) -> _Home:
+        user = self.user
+        if not user.home.startswith("/") or os.path.normpath(user.home) != user.home or user.home == "/":
+            return self  # such as /nonexistent/.. of a system account: nothing that userdel would remove either
+        from converge.resources.file.traverse import Directories
+
+        with Directories() as directories:
+            try:
+                self.folder = os.dup(directories.open(os.path.dirname(user.home)))
+                self.handle = os.open(os.path.basename(user.home), _FOLDER, dir_fd=self.folder)
+            except FileNotFoundError:
+                return self
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    raise _refused(user, "it is no directory") from error
+                raise
+        if os.fstat(self.handle).st_uid != user.uid:
+            raise _refused(user, f"it belongs to {owner_name(os.fstat(self.handle).st_uid)}")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for handle in (self.handle, self.folder):
+            if handle is not None and handle >= 0:
+                os.close(handle)
+
+    def count(self) -> int:
+        """How many entries are in it, at most one more than are counted. Raises ResourceError for others' entries."""
+        from converge.resources.file.handles import mount_points, real_path
+        from converge.resources.file.tree import Tree
+
+        assert self.handle is not None  # noqa: S101 - only asked for where it is
+        real = real_path(self.handle)
+        if mounted := sorted(point for point in mount_points() if f"{point}/".startswith(f"{real}/")):
+            raise _refused(self.user, f"a file system is mounted at {mounted[0]}")
+        entries = 0
+        for where, folder, names in Tree(self.handle, ".", self.user.home)._walk():
+            for name in names:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if status.st_uid != self.user.uid:
+                    kind = "directory" if stat.S_ISDIR(status.st_mode) else "file"
+                    owner = owner_name(status.st_uid)
+                    raise _refused(self.user, f"the {kind} {shown(where + name)} in it belongs to {owner}")
+            entries += len(names)
+            if entries > _MOST:
+                break
+        return entries
