@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from converge.process import variables
-from converge.resources.base import IN_SYNC, Busy, NotYet, ResourceError, State
+from converge.resources import stirred
+from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
 from converge.resources.git import Git, commands
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -107,13 +108,18 @@ def test_it_comes_from_another_place_now(tmp_path: Path, upstream: Repository) -
     assert (change.property, change.from_) == ("repo", str(upstream.path))
 
 
-def test_local_changes_are_kept_unless_told(tmp_path: Path, upstream: Repository) -> None:
+def test_local_changes_are_kept_unless_told(
+    tmp_path: Path, upstream: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dest, repo = tmp_path / "dest", str(upstream.path)
     it = Git(str(dest), repo, revision="v1")
     converge(it)
     (dest / "file").write_text("edited")
     (dest / "untracked").write_text("mine")
-    with pytest.raises(ResourceError, match=r"has local changes \(file\)"):
+    with pytest.raises(Busy, match="somebody is at work in"):
+        it.check()
+    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    with pytest.raises(Refusal, match=r"has local changes \(file\)"):
         it.check()
     (change,) = converge(Git(str(dest), repo, revision="v1", force=True))
     assert change.property == "files"
@@ -171,12 +177,17 @@ def test_half_a_checkout_is_given_time_to_become_whole_or_nothing(tmp_path: Path
     assert not isinstance(raised.value, Busy)
 
 
-def test_what_else_is_there_is_not_touched(tmp_path: Path, upstream: Repository) -> None:
+def test_what_else_is_there_is_not_touched(
+    tmp_path: Path, upstream: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dest = tmp_path / "dest"
     dest.mkdir()
     assert Git(str(dest), str(upstream.path)).check()
     (dest / "precious").write_text("data")
-    with pytest.raises(ResourceError, match="holds other things and is no checkout"):
+    with pytest.raises(Busy, match="somebody is at work in"):
+        Git(str(dest), str(upstream.path)).check()
+    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    with pytest.raises(Refusal, match="holds other things and is no checkout"):
         Git(str(dest), str(upstream.path)).check()
     with pytest.raises(NotYet) as raised:
         Git(str(tmp_path / "none" / "dest"), str(upstream.path)).check()

@@ -102,6 +102,8 @@ class Node:
     """Since when its judgement has been put off, again and again."""
     busy_told: float | None = None
     """The beginning of such a time of which somebody was told."""
+    refused = ""
+    """What the last look said of something that must not be replaced; the next look has to say it too."""
     contested = False
     """Somebody changed it between an apply and the look after it; the next time that is a failure."""
     attempts = 0

@@ -34,11 +34,13 @@ from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
 from converge.graph.graph import BY_NAME, REFRESH, Graph
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Resource, ResourceError, State
+from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Refusal, Resource, ResourceError, State
 
 _WORK = ("apply", "refresh")
 
 
+_SECOND_LOOK = 0.5
+"""Seconds between two looks that must say the same."""
 _LONG = 3.0
 """Seconds of waiting for somebody else that are worth a word; most are over sooner."""
 
@@ -305,7 +307,7 @@ class Scheduler:
         """A check is done; ``began`` is when it started, ``took`` how long it lasted."""
         if not self._accept(node):
             return
-        node.checked, node.busy_since = began, None
+        node.checked, node.busy_since, node.refused = began, None, ""
         if not found or (node.ran and node.resource.runs_once()):
             self._found_right(node, now, took)
         elif self.planning or node.resource.noop:
@@ -373,6 +375,8 @@ class Scheduler:
             self._expect_echo(node, now)
         if isinstance(error, Busy) and self._put_off(node, error, now):
             return
+        if isinstance(error, Refusal) and self._look_twice(node, error, now):
+            return
         if isinstance(error, NotYet) and (self._will_come(node, error, now, took) or self._lacks(node)):
             return
         self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"))
@@ -400,6 +404,15 @@ class Scheduler:
         failed = dep.verdict is Verdict.FAILED
         held: Held = "failure" if failed else dep.held
         self._skip(node, f"needs {dep.resource.id}, which {'failed' if failed else 'was skipped'}", held)
+        return True
+
+    def _look_twice(self, node: Node, error: Refusal, now: float) -> bool:
+        """Look again before anybody is advised to lose something; False where this is the second look."""
+        if node.refused == str(error):
+            return False
+        node.refused = str(error)
+        node.dirty, node.due = True, now + _SECOND_LOOK
+        self._consider(node)
         return True
 
     def _put_off(self, node: Node, error: Busy, now: float) -> bool:

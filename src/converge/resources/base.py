@@ -64,6 +64,14 @@ class ResourceError(Exception):
     """A check or an apply could not be done. The message is one sentence for the owner of the machine."""
 
 
+class Refusal(ResourceError):
+    """What is there must not be replaced, and its owner is told to move it away, or how to lose it.
+
+    Somebody may be removing it at this moment. So the engine looks a second time, a moment later, and only says what
+    both looks say.
+    """
+
+
 class NotYet(ResourceError):
     """Something that this resource stands on does not exist.
 

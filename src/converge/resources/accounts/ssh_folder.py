@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from converge.openflags import open_flags
 from converge.resources.accounts.authorized_keys import FILE, FOLDER
-from converge.resources.base import Change, NotYet, ResourceError
+from converge.resources.base import Change, NotYet, Refusal, ResourceError
 from converge.resources.file.names import owner_name
 from converge.resources.file.ownership import set_metadata
 from converge.resources.file.place import look, type_name
@@ -157,7 +157,7 @@ class SshFolder:
     def _open(self, home: int) -> int:
         status = os.stat(FOLDER, dir_fd=home, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
-            raise ResourceError(f"{self.path} is a {type_name(status.st_mode)}; remove it, it must be a directory")
+            raise Refusal(f"{self.path} is a {type_name(status.st_mode)}; remove it, it must be a directory")
         handle = os.open(FOLDER, _PLACE, dir_fd=home)
         try:
             self._refuse_foreign_folder(handle)
@@ -177,7 +177,7 @@ class SshFolder:
             held = []  # not for us to read, nor to change
         others = [name for name in held if name != FILE and not looks_temporary(name)]
         if owner != 0 or others:
-            raise ResourceError(
+            raise Refusal(
                 f"{self.path} belongs to {owner_name(owner)}; give it to {self.account.pw_name}, or remove it"
             )
 
@@ -185,6 +185,6 @@ class SshFolder:
         """What would show or give somebody else's file to the user."""
         path = f"{self.path}/{FILE}"
         if not stat.S_ISREG(status.st_mode):
-            raise ResourceError(f"{path} is a {type_name(status.st_mode)}; remove it, it must be a file")
+            raise Refusal(f"{path} is a {type_name(status.st_mode)}; remove it, it must be a file")
         if status.st_uid != self.account.pw_uid and (status.st_uid != 0 or status.st_nlink > 1):
-            raise ResourceError(f"{path} belongs to {owner_name(status.st_uid)}; remove it")
+            raise Refusal(f"{path} belongs to {owner_name(status.st_uid)}; remove it")

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.base import (
     IN_SYNC,
+    Busy,
     Change,
     Inside,
     Need,
     NotYet,
     PathChanged,
+    Refusal,
     Resource,
-    ResourceError,
     State,
     Trigger,
     Uses,
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
+from converge.resources.stirred import is_stirred
 
 if TYPE_CHECKING:
     from typing import Self
@@ -130,7 +132,9 @@ class Archive(Resource):
         if not os.listdir(self.dest):
             return self._creation()
         if not self.replace:
-            raise ResourceError(
+            if is_stirred(self.dest):
+                raise Busy(f"somebody is at work in {self.dest}", again=0.2)
+            raise Refusal(
                 f"{self.dest} holds other things than this archive; move them away, or set replace=True to lose them"
             )
         return (Change("archive", "other things", self._shown(wanted)),)

@@ -17,6 +17,7 @@ from converge.resources.base import (
     Need,
     NotYet,
     PathChanged,
+    Refusal,
     Resource,
     ResourceError,
     State,
@@ -24,6 +25,7 @@ from converge.resources.base import (
     Uses,
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
+from converge.resources.stirred import is_stirred
 
 if TYPE_CHECKING:
     from typing import Self
@@ -185,7 +187,9 @@ class Git(Resource):
             changes.append(Change("revision", head and head[:12], self._shown(wanted)))
         if files := commands.modified(self, self.dest):
             if not self.force:
-                raise ResourceError(
+                if is_stirred(self.dest):
+                    raise Busy(f"somebody is at work in {self.dest}", again=0.2)
+                raise Refusal(
                     f"{self.dest} has local changes ({files}); put them into the repository, or set force=True to "
                     "discard them"
                 )
@@ -205,7 +209,9 @@ class Git(Resource):
         from converge.resources.file.names import owner_name
 
         if not os.path.lexists(f"{self.dest}/.git"):
-            raise ResourceError(f"{self.dest} holds other things and is no checkout; move them away")
+            if is_stirred(self.dest):
+                raise Busy(f"somebody is at work in {self.dest}", again=0.2)
+            raise Refusal(f"{self.dest} holds other things and is no checkout; move them away")
         uid = self._account()[0]
         if status.st_uid != (os.geteuid() if uid is None else uid):
             # What is in it could make git run programs, so it is left to its owner.
