@@ -18,6 +18,9 @@ def kernel(r: Run) -> None:
     r.sysctl("net.ipv4.tcp_rmem", "4096\\t100000  200000", limit=1000.0)
     r.sysctl("net/ipv4/conf/lo/forwarding", 0, limit=1000.0)
     r.sysctl("net.ipv4.ping_group_range", "0 10", persist=False)
+    r.sysctl("net.ipv4.ip_local_reserved_ports", "8080,8081,9000-9002", persist=False)
+    r.sysctl("net.ipv4.tcp_retries2", "0x9", persist=False)
+    r.sysctl("net.ipv4.tcp_retries1", "04", persist=False)
     r.sysctl("net.ipv4.tcp_syncookies", state="absent")
 """
 LATE = """
