@@ -99,7 +99,7 @@ def test_what_the_kernel_lacks_or_refuses_is_said(machine: Any) -> None:
     assert "there is no network interface late.1" in log
     assert "the kernel has no setting net.ipv4.nosuch" in log
     assert "the kernel does not take 'many' for net.ipv4.tcp_max_syn_backlog" in log
-    assert f"declared at {BLUEPRINT}:12" in log
+    assert f"declared at {BLUEPRINT}:15" in log
     assert live(machine, "net/ipv4/ip_default_ttl") == "77"
     assert "many" not in machine.read(FILE)
     assert "late" not in machine.read(FILE)
