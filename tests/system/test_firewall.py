@@ -338,7 +338,8 @@ for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
             for ends in ((server, client), (client, server)):
                 port += 1
                 one, other = opened(kind, *ends, port)
-                pairs[f"{kind.name} {ends[0]}:{port}, {first} speaks first"] = (one, other) if first == ends[0] else (other, one)
+                name = f"{kind.name} {ends[0]}:{port}, {first} speaks first"
+                pairs[name] = (one, other) if first == ends[0] else (other, one)
 done = subprocess.run([sys.executable, "-m", "converge", "--out", "serial", "serve", sys.argv[1], "--timeout", "1s"])
 assert done.returncode == 0
 cut = [name for name, pair in pairs.items() if not loops(*pair)]

@@ -140,7 +140,8 @@ def shape(expression: Expression) -> Shape:
         if name == "match" and content["op"] in ("==", "in"):
             found.add(_match_shape(content["left"], content["right"]))
         elif name == "match" and "&" in content["left"]:
-            found.add(_masked_shape(content["op"], *content["left"]["&"], content["right"]))
+            field, mask = content["left"]["&"]
+            found.add(((_field(field), content["op"]), (_bits(mask), _bits(content["right"]))))
         elif name == "reject":
             found.add(("verdict", _reject_shape(content)))
         elif content is None:
@@ -184,10 +185,6 @@ def _field(part: Json) -> Hashable:
         case {"payload": {"protocol": str(protocol), "field": str(field)}}:
             return protocol, field
     return json.dumps(part, sort_keys=True)
-
-
-def _masked_shape(op: str, field: Json, mask: object, right: object) -> tuple[Hashable, Hashable]:
-    return (_field(field), op), (_bits(mask), _bits(right))
 
 
 def _bits(value: object) -> Hashable:
