@@ -136,7 +136,9 @@ def _must(it: Git, path: str | None, *words: str) -> str:
 
 def _run(it: Git, path: str | None, *words: str) -> process.Result:
     place = [] if path is None else ["-C", path]
-    result = process.run(["git", *place, *words], cwd="/", env=_environment(it), user=it.user, timeout=it.seconds())
+    result = process.run(
+        ["git", *place, *words], cwd="/", env=_environment(it), user=it.runs_as(), timeout=it.seconds()
+    )
     if result.timed_out:
         raise ResourceError(f"git {words[0]} did not end in time and was ended")
     return result
@@ -147,4 +149,6 @@ def _environment(it: Git) -> dict[str, str]:
 
     # No locks: to look at the files must change none of them, which would be news.
     env = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
-    return env if "HOME" in os.environ or it.user is not None else env | {"HOME": pwd.getpwuid(os.geteuid()).pw_dir}
+    return (
+        env if "HOME" in os.environ or it.runs_as() is not None else env | {"HOME": pwd.getpwuid(os.geteuid()).pw_dir}
+    )
