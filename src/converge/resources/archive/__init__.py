@@ -192,8 +192,10 @@ class Archive(Resource):
         """What is there was unpacked from; None where that is not known."""
         import json
 
+        from converge.resources.file.traverse import read_safely
+
         try:
-            with open(os.open(f"{self.dest}/{STAMP}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            with open(read_safely(f"{self.dest}/{STAMP}"), "rb") as file:
                 stamp = json.loads(file.read(1000))
         except (FileNotFoundError, ValueError):
             return None

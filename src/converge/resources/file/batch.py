@@ -16,6 +16,8 @@ class Batch:
         self.names = Names()
         self.missing = ""
         """The path at which a quick look has just found nothing."""
+        self.without_lists: set[int] = set()
+        """Devices whose file systems have no access lists."""
         self.made_as_wanted: set[tuple[str, int]] = set()
         """Folders and modes of which a new file has shown that it gets that mode there, whatever umask and ACLs say."""
 

@@ -57,7 +57,10 @@ class Git(Resource):
     revision: str = "HEAD"
     """A branch, a tag, a commit (all of its digits), or ``HEAD``."""
     user: str | None = None
-    """As whom git runs, and whose the checkout is. Unset: as converge itself."""
+    """As whom git runs, and whose the checkout is.
+
+    Unset: as converge itself; in a directory that belongs to another user, as that user.
+    """
     depth: int | None = None
     """How many commits of history to fetch. Unset: all."""
     force: bool = False
@@ -222,10 +225,37 @@ class Git(Resource):
         """The user and group that the checkout is to have; NotYet where there is no such user."""
         from converge import process
 
-        if self.user is None:
+        user = self.runs_as()
+        if user is None:
             return None, None
-        account = process.find_user(self.user)
+        account = process.find_user(user)
         return account.pw_uid, account.pw_gid
+
+    def runs_as(self) -> str | None:
+        """The user that git runs as; None for converge itself.
+
+        Where others could exchange a checkout while git is at work in it, git is not run as root, but as the owner of
+        the place: its paths could lead it anywhere.
+        """
+        from converge.resources.file.names import owner_name
+        from converge.resources.staging import place_at
+
+        if os.geteuid() != 0 or self.user not in (None, "root"):
+            return self.user
+        try:
+            place = place_at(self.dest)
+        except FileNotFoundError:
+            return self.user
+        if place.safe:
+            return self.user
+        folder = os.path.dirname(self.dest)
+        if self.user is None and place.holder is not None:
+            return owner_name(place.holder)
+        whose = "others" if place.holder is None else owner_name(place.holder)
+        raise ResourceError(
+            f'{folder} can be written by {whose}, who could lead git to other places; say user="…" with a user that is '
+            "not root, or choose a directory that only root can write"
+        )
 
     def _shown(self, commit: str = "") -> str:
         revision = self.revision
