@@ -33,6 +33,7 @@ from converge.engine.tidying import Tidying
 from converge.engine.watching import POLL
 from converge.engine.watching import Watching as Sources
 from converge.errors import ConvergeError
+from converge.exhaustion import none_left
 from converge.graph.graph import Graph
 from converge.resources.base import Every, ResourceError, Trigger
 from converge.sources.wake import WakeSource
@@ -103,7 +104,7 @@ class Loop:
         # What a plan says is all there is to it, so it waits for its reader.
         self._behind = None if self._planning else Behind(self._observers, self._output_failed)
         self._tellers = self._observers if self._behind is None else (self._behind,)
-        self._dispatcher = Dispatcher(self._settings, self._arrived, self._timed_out, self._returned)
+        self._dispatcher = Dispatcher(self._settings, self._arrived, self._timed_out, self._returned, self._report)
         daemon = not self._planning and not self._settings.timeout
         self._emit(Began(self._name, "plan" if self._planning else "serve", len(self._graph.resources), daemon))
         for warning in self._graph.warnings:
@@ -241,6 +242,8 @@ class Loop:
             if triggers is not None and task.verb != "gate":
                 self._watch_again(node, triggers)
             if isinstance(found, Exception):
+                if of := none_left(found):
+                    self._dispatcher.ran_short(of)
                 scheduler.failed(node, found, task.state, now=now, took=took)
             elif task.verb == "check":
                 scheduler.checked(node, found, began=began, now=now, took=took)
