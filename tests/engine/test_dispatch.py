@@ -63,6 +63,7 @@ class Harness:
         self.results: list[Result] = []
         self.timed_out: list[str] = []
         self.returned: list[str] = []
+        self.said: list[str] = []
         Together.hang.clear()
         Together.calls.clear()
         self.dispatcher = Dispatcher(
@@ -70,6 +71,7 @@ class Harness:
             self.results.extend,
             lambda task, _: self.timed_out.append(task.node.resource.identity()),
             lambda task: self.returned.append(task.node.resource.identity()),
+            lambda severity, text: self.said.append(text),
         )
 
     def names(self) -> list[str]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -33,6 +34,7 @@ from converge.engine.node import NO_EDGES, Held, Loose, Node, TaskVerb, Verdict
 from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs
+from converge.exhaustion import none_left
 from converge.graph.graph import BY_NAME, REFRESH, Graph
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Refusal, Resource, ResourceError, State
 
@@ -52,6 +54,10 @@ class Task(NamedTuple):
     node: Node
     state: State = IN_SYNC
     causes: tuple[str, ...] = ()
+
+
+class Exhausted(Busy):
+    """The system had none left of something that is needed to check or apply."""
 
 
 class Scheduler:
@@ -218,6 +224,7 @@ class Scheduler:
         if task.verb not in _WORK or not task.node.subscribers:
             return False
         why = ResourceError(f"the refreshes that it calls for cannot be noted: {in_words(error)}")
+        why.__cause__ = error
         self.failed(task.node, why, task.state, now=now, took=0.0)
         return True
 
@@ -373,6 +380,10 @@ class Scheduler:
             node.gate_dirty = True
         elif doing != "check":
             self._expect_echo(node, now)
+        if of := none_left(error):
+            # Never all in step: they would be short of it together once more.
+            again = 0.5 + zlib.crc32(node.resource.id.encode(errors="replace")) % 1000 / 1000
+            error = Exhausted(f"there are no more {of}: {in_words(error)}", again=again)
         if isinstance(error, Busy) and self._put_off(node, error, now):
             return
         if isinstance(error, Refusal) and self._look_twice(node, error, now):
@@ -417,7 +428,7 @@ class Scheduler:
 
     def _put_off(self, node: Node, error: Busy, now: float) -> bool:
         """Wait for somebody else's work to settle; False where that has lasted too long."""
-        if self.planning:
+        if self.planning and not isinstance(error, Exhausted):
             self._skip(node, f"cannot be judged now: {error}", "")
             return True
         node.busy_since = now if node.busy_since is None else node.busy_since
