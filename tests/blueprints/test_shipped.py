@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from converge.blueprints.cis.linux import declare as declare_cis
 from converge.blueprints.cis.linux import rules
 from converge.blueprints.cis.linux.catalogue import SECTIONS, Options, Rule
 from converge.blueprints.cis.selection import chosen
+from converge.blueprints.container import SysctlWritable
 from converge.declaration import BlueprintFunction, Run, registry
 from converge.loading import Given, load
 from converge.platform import DISTROS, pretended_platform
@@ -57,6 +59,8 @@ def test_a_mac_and_a_windows_machine_have_blueprints_of_their_own() -> None:
     assert mac.has("service:com.apple.tftpd")
     without = declare("darwin", platform="darwin", automatic_updates=False, firewall=False, old_services=True)
     assert set(without.ids) < set(mac.ids)
+    more = declare("darwin", platform="darwin", packages=["jq"], brew_user="ada", motd="Ours")
+    assert set(more.ids) - set(mac.ids) == {"exec:brew install jq", "file:/etc/motd"}
     assert not any("SoftwareUpdate" in id or id.startswith(("exec:", "service:")) for id in without.ids)
 
     windows = declare("windows", platform="windows")
@@ -65,6 +69,104 @@ def test_a_mac_and_a_windows_machine_have_blueprints_of_their_own() -> None:
     assert not any("WindowsFirewall" in id for id in windows.ids), "it could shut an administrator out"
     assert len([id for id in declare("windows", platform="windows", firewall=True).ids if "WindowsFirewall" in id]) == 3
     assert not any("WindowsUpdate" in id for id in declare("windows", platform="windows", automatic_updates=False).ids)
+    more = declare("windows", platform="windows", file_extensions=True, telemetry=0)
+    assert more.mistakes == ()
+    assert len(more.ids) == len(windows.ids) + 2
+
+
+ASKED: dict[str, Any] = {
+    "packages": ["git"], "motd": "Ours", "ssh": True, "account": "ada", "account_groups": ["sudo"],
+    "canary": ["agent"], "canary_percent": 100,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "windows"])
+def test_baseline_works_on_every_system(platform: Any) -> None:
+    site = declare("baseline", platform=platform)
+    assert site.mistakes == ()
+    assert len(site.resources) >= 3
+    for section in {"linux": ["kernel", "account-files", "shared-folders"], "darwin": ["time"]}.get(platform, ["time"]):
+        assert set(declare("baseline", platform=platform, skip=[section]).ids) < set(site.ids)
+
+
+def test_baseline_does_what_is_asked_for() -> None:
+    site = declare("baseline", distro="debian", **ASKED)
+    assert site.mistakes == ()
+    assert set(site.ids) - set(declare("baseline", distro="debian").ids) == {
+        "package:git", "package:agent", "package:openssh-server", "package:nftables", "file:/etc/motd", "service:ssh",
+        "firewall:Allow SSH", "user:ada",
+    }  # fmt: skip
+    assert not declare("baseline", distro="debian", canary=["agent"], canary_percent=0).has("package:agent")
+    mac = declare("baseline", platform="darwin", packages=["git"], ssh=True, motd="Ours", brew_user="ada")
+    assert mac.mistakes == ()
+    assert {"exec:brew install git", "service:com.openssh.sshd", "file:/etc/motd"} <= set(mac.ids)
+    assert declare("baseline", platform="windows", ssh=True).has("service:sshd")
+
+
+@pytest.mark.parametrize(
+    ("platform", "parameters", "why"),
+    [
+        ("darwin", {"packages": ["git"]}, "Homebrew refuses to work for root; name the account it belongs to"),
+        ("darwin", {"account": "ada"}, "account: converge makes none on macOS yet"),
+        ("windows", {"packages": ["git"]}, "packages: converge installs none on Windows yet"),
+        ("linux", {"skip": ["kernle"]}, "nothing in baseline is called 'kernle' (did you mean kernel?)"),
+    ],
+)
+def test_what_cannot_be_had_is_said(platform: Any, parameters: dict[str, Any], why: str) -> None:
+    assert any(why in str(each) for each in declare("baseline", platform=platform, **parameters).mistakes)
+
+
+@pytest.mark.parametrize("name", ["baseline", "linux", "linux_server"])
+def test_parts_can_be_left_out(name: str) -> None:
+    site = declare(name, distro="debian", skip=["fs", "/tmp", "account-files"])
+    assert site.mistakes == ()
+    left = set(declare(name, distro="debian").ids) - set(site.ids)
+    assert {"sysctl:fs.protected_symlinks", "file:/tmp", "file:/etc/passwd"} <= left
+    assert site.has("sysctl:kernel.randomize_va_space")
+    assert site.has("file:/var/tmp")
+
+
+def test_a_setting_of_the_owners_replaces_a_default() -> None:
+    site = declare("linux_server", distro="debian", sysctls=["kernel.kptr_restrict=2", "kernel.sysrq=0"])
+    assert site.mistakes == ()
+    assert site["sysctl:kernel.kptr_restrict"].value == "2"
+    assert site["sysctl:kernel.sysrq"].value == "0"
+    (mistake,) = declare("linux", distro="debian", sysctls=["kernel.sysrq"]).mistakes
+    assert "sysctls: 'kernel.sysrq' is none; write KEY=VALUE" in str(mistake)
+
+
+@pytest.mark.parametrize("distro", sorted(DISTROS))
+def test_a_server_with_all_that_can_be_asked_for(distro: str) -> None:
+    def site(r: Run) -> None:
+        r.include("baseline", packages=["git"], motd="Ours", ssh=True)
+        r.include("linux_server", packages=["git"], motd="Ours", ssh=True, cron=True, block_smtp=True, fail2ban=True,
+                  ssh_from=["10.0.0.0/8"], root_login=False, max_auth_tries=3)  # fmt: skip
+
+    made = declare(site, distro=distro)
+    assert made.mistakes == ()
+    assert "MaxAuthTries 3\n" in made["file:/etc/ssh/sshd_config.d/10-converge.conf"].content
+    assert made["file:/etc/ssh/sshd_config.d/09-converge-root.conf"].condition is not None
+    assert made["firewall:ssh of others"].order < made["firewall:Allow SSH"].order, "networks that are named are meant"
+
+
+def test_a_setting_is_left_out_where_it_is_not_the_machines_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = SysctlWritable("kernel.randomize_va_space", "17", optional=False)
+    for flags, root, may_write, own in (
+        (0, 0, True, True),
+        (os.ST_RDONLY, 0, True, False),
+        (0, 0, False, False),
+        (0, 1000, False, True),
+    ):
+        monkeypatch.setattr(os, "statvfs", lambda _, flags=flags: SimpleNamespace(f_flag=flags))
+        monkeypatch.setattr(os, "geteuid", lambda root=root: root)
+        monkeypatch.setattr(os, "access", lambda *_, may_write=may_write: may_write)
+        assert there.met() == own
+        now = Path("/proc/sys/kernel/randomize_va_space").read_text()
+        assert SysctlWritable("kernel.randomize_va_space", now, optional=False).met(), "right already"
+    assert SysctlWritable("no.such.key", "1", optional=False).met(), "that is for the resource to report"
+    assert not SysctlWritable("no.such.key", "1", optional=True).met()
+    (trigger,) = SysctlWritable("net.ipv4.conf.eth0/1.forwarding", "0", optional=False).triggers()
+    assert trigger == PathChanged("/proc/sys/net/ipv4/conf/eth0.1/forwarding")
 
 
 @pytest.mark.parametrize("distro", ["debian", "ubuntu"])
@@ -81,7 +183,6 @@ def test_cis_is_for_debian_and_ubuntu(distro: str) -> None:
         ("linux_server", "darwin", "", "linux_server is made for Linux, and this is macOS"),
         ("windows", "linux", "", "windows is made for Windows, and this is Linux"),
         ("darwin", "linux", "", "darwin is made for macOS, and this is Linux"),
-        ("baseline", "windows", "", "baseline is made for Linux, and this is Windows"),
     ],
 )
 def test_elsewhere_it_says_what_it_is_for(name: str, platform: str, distro: str, why: str) -> None:

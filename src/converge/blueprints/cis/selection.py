@@ -24,17 +24,21 @@ class Recommendation(Protocol):
 R = TypeVar("R", bound=Recommendation)
 
 
-def chosen(everything: Sequence[R], sections: Sequence[str], skip: Sequence[str]) -> list[R]:
+def chosen(everything: Sequence[R], sections: Sequence[str], skip: Sequence[str], blueprint: str = "cis") -> list[R]:
     """Those of these sections that are not to be skipped. Raises ConvergeError for what is called like none."""
     known = dict.fromkeys(each.section for each in everything)
     for name in sections:
         if name not in known:
             raise ConvergeError(
-                f"sections: cis has no section {name!r}{nearest(name, known)}; it has {', '.join(known)}"
+                f"sections: {blueprint} has no section {name!r}{nearest(name, known)}; it has {', '.join(known)}"
             )
     for name in skip:
         if not any(_is_called(each, name) for each in everything):
-            raise ConvergeError(f"skip: nothing in cis is called {name!r}{nearest(name, known)}")
+            names = [*known, *(number for each in everything for number in each.all_numbers())]
+            raise ConvergeError(
+                f"skip: nothing in {blueprint} is called {name!r}{nearest(name, names)}; its sections are "
+                f"{', '.join(known)}"
+            )
     wanted = [each for each in everything if not sections or each.section in sections]
     return [each for each in wanted if not any(_is_called(each, name) for name in skip)]
 

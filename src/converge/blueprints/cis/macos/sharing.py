@@ -15,6 +15,10 @@ _NEAR = "Whoever is near enough could send something, or show it."
 _CLOCK = "Logs, certificates and logins with one-time codes go by the time."
 
 
+def _network_time(r: Run, _: Options) -> None:
+    r.include(parts.network_time)
+
+
 def _application_firewall(r: Run, _: Options) -> None:
     r.include(parts.application_firewall)
 
@@ -37,11 +41,7 @@ RULES = (
         each_person("com.apple.controlcenter", "AirplayRecieverEnabled", False, this_mac=True),
     ),
     _time(
-        "2.3.2.1", "The clock is set over the network", _CLOCK,
-        script(
-            "network time on", "/usr/sbin/systemsetup -getusingnetworktime | /usr/bin/grep -q 'Network Time: On'",
-            "/usr/sbin/systemsetup -setusingnetworktime on",
-        ),
+        "2.3.2.1", "The clock is set over the network", _CLOCK, _network_time,
     ),
     _time("2.3.2.2", "What sets it runs", _CLOCK, on("com.apple.timed")),
     _sharing("2.3.3.1", "The drive for disks is not shared", _UNSEEN, off("com.apple.ODSAgent")),
