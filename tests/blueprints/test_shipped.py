@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converge.blueprints import administrators, parts
+from converge.blueprints.cis import linux
 from converge.blueprints.cis.linux import declare as declare_cis
 from converge.blueprints.cis.linux import rules
 from converge.blueprints.cis.linux.catalogue import SECTIONS, Options, Rule
@@ -202,13 +203,55 @@ def test_cis_and_linux_server_go_together(distro: str) -> None:
 
 
 def test_the_numbers_are_those_of_the_edition() -> None:
-    modules = {"debian": "# CIS 1.1.1.9\n", "ubuntu": "# CIS 1.1.1.8\n"}
-    for distro, line in modules.items():
-        file = declare("cis", distro=distro)["file:/etc/modprobe.d/converge-usb-storage.conf"]
-        assert file.content.startswith(line)
+    for distro, edition, number in (
+        ("debian", None, "1.1.1.9"),
+        ("debian", "ubuntu-22.04", "1.1.1.8"),
+        ("ubuntu", "ubuntu-22.04", "1.1.1.8"),
+        ("ubuntu", "ubuntu-24.04", "1.1.1.9"),
+    ):
+        file = declare("cis", distro=distro, edition=edition)["file:/etc/modprobe.d/converge-usb-storage.conf"]
+        assert file.content.startswith(f"# CIS {number}\n")
 
 
-@pytest.mark.parametrize("edition", ["debian", "ubuntu"])
+def test_the_edition_is_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for release, edition in (("22.04", "ubuntu-22.04"), ("24.04", "ubuntu-24.04"), ("26.04", "ubuntu-24.04")):
+        monkeypatch.setattr(linux, "_release", lambda release=release: ("ubuntu", release))
+        assert linux.edition(pretended_platform("linux", "ubuntu"), Options()) == edition
+        assert linux.edition(pretended_platform("linux", "debian"), Options()) == "debian-12"
+
+
+def test_numbers_are_first_those_of_ones_own_edition() -> None:
+    """6.2 is auditd for Debian and Ubuntu 24.04, and logging for Ubuntu 22.04."""
+    journal, audit = "file:/etc/systemd/journald.conf.d/60-converge-cis.conf", "service:auditd"
+    new = declare("cis", distro="debian", also=["auditd"], skip=["6.2"])
+    assert new.has(journal)
+    assert not new.has(audit)
+    old = declare("cis", distro="ubuntu", edition="ubuntu-22.04", also=["auditd"], skip=["6.2"])
+    assert not old.has(journal)
+    assert old.has(audit)
+    assert not declare("cis", distro="debian", skip=["4.2.2"]).has("package:ufw"), "Ubuntu's, which Debian's has not"
+
+
+def test_what_is_extra_is_kept_where_it_is_named() -> None:
+    plain = declare("cis", distro="debian")
+    ssh = "file:/etc/ssh/sshd_config.d/05-converge-cis.conf"
+    assert not plain.has("package:auditd")
+    assert "DisableForwarding" not in plain[ssh].content
+    more = declare("cis", distro="debian", also=["auditd", "5.1.8", "5.3.3.2.3", "5.4.1.2"], ssh_groups=["admins"])
+    assert more.mistakes == ()
+    assert "DisableForwarding yes\n" in more[ssh].content
+    assert "AllowGroups admins\n" in more[ssh].content
+    assert "minclass = 4\n" in more["file:/etc/security/pwquality.conf.d/60-converge-cis.conf"].content
+    rules = more["file:/etc/audit/rules.d/60-converge-cis.rules"].content
+    for key in ("time-change", "identity", "system-locale", "MAC-policy", "logins", "session", "perm_mod", "access",
+                "mounts", "delete", "scope", "sudo_log_file", "kernel_modules"):  # fmt: skip
+        assert f"-k {key}\n" in rules
+    assert declare("cis", distro="debian", sections=["auditd"]).has("package:auditd")
+    (mistake,) = declare("cis", distro="debian", also=["audit"]).mistakes
+    assert "also: nothing in cis is called 'audit' (did you mean auditd?)" in str(mistake)
+
+
+@pytest.mark.parametrize("edition", ["debian", "ubuntu24", "ubuntu"])
 def test_every_recommendation_is_there_once_and_in_its_section(edition: str) -> None:
     numbers = [number for rule in rules() for number in getattr(rule, edition)]
     assert len(numbers) == len(set(numbers))
@@ -217,7 +260,7 @@ def test_every_recommendation_is_there_once_and_in_its_section(edition: str) -> 
     assert {rule.section for rule in rules()} == set(SECTIONS)
     for rule in rules():
         for number in getattr(rule, edition):
-            assert number.split(".")[0] in _CHAPTERS[rule.section], (rule.section, number)
+            assert number.split(".")[0] == _CHAPTERS[rule.section], (rule.section, number)
         assert rule.title
         assert rule.why
 
@@ -225,14 +268,15 @@ def test_every_recommendation_is_there_once_and_in_its_section(edition: str) -> 
 _CHAPTERS = dict.fromkeys(("filesystems", "boot", "processes", "banners"), "1")
 _CHAPTERS |= dict.fromkeys(("services", "clients", "time", "cron"), "2")
 _CHAPTERS |= dict.fromkeys(("ssh", "sudo", "passwords", "sessions"), "5")
-_CHAPTERS |= {"network": "3", "firewall": "4", "logging": "6", "permissions": "7"}
+_CHAPTERS |= {"network": "3", "firewall": "4", "permissions": "7"}
+_CHAPTERS |= dict.fromkeys(("logging", "auditd", "integrity"), "6")
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_section_can_be_had_alone_and_left_out(section: str) -> None:
-    everything = set(declare("cis", distro="debian").ids)
+    everything = set(declare("cis", distro="debian", also=["auditd"]).ids)
     alone = set(declare("cis", distro="debian", sections=[section]).ids)
-    without = set(declare("cis", distro="debian", skip=[section]).ids)
+    without = set(declare("cis", distro="debian", also=["auditd"], skip=[section]).ids)
     assert alone
     assert alone | without == everything
     assert not {rule.section for rule in chosen(rules(), [section], [])} - {section}
@@ -248,7 +292,7 @@ def only(rule: Rule) -> BlueprintFunction:
 def test_each_recommendation_stands_alone_and_can_be_left_out() -> None:
     for rule in rules():
         assert declare(only(rule), distro="debian").mistakes == (), rule.title
-        without = declare("cis", distro="debian", skip=rule.ubuntu[-1:])
+        without = declare("cis", distro="debian", skip=rule.ubuntu[-1:], also=["auditd", "ssh", "passwords"])
         assert without.mistakes == (), rule.title
 
 

@@ -68,8 +68,8 @@ def setting(r: Run, key: str, value: str, optional: bool) -> None:
     r.sysctl(key, value, condition=sysctl_writable(key, value, optional=optional))
 
 
-def has_own_clock() -> Condition:
-    """Whether this machine may set its clock: a container has its host's."""
+def is_no_container() -> Condition:
+    """Whether the clock and the kernel are this machine's own; systemd says so in this file."""
     return ~file_exists("/run/systemd/container")
 
 
@@ -96,7 +96,7 @@ def time_service(r: Run, name: str) -> None:
         return
     unit = "chronyd" if name == "chrony" and r.platform.package_manager != "apt" else name
     there = file_exists(f"/usr/lib/systemd/system/{unit}.service") | file_exists(f"/lib/systemd/system/{unit}.service")
-    r.service(unit, state="running", enable=True, condition=there & has_own_clock())
+    r.service(unit, state="running", enable=True, condition=there & is_no_container())
 
 
 # --- permissions -------------------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ def declare(r: Run, blueprint: str, pieces: Sequence[Piece], skip: Sequence[str]
     asked_for = {each.name for each in pieces if each.section == "sysctls"}
     pieces = [each for each in pieces if each.section != "kernel" or each.name not in asked_for]
     if skip:
-        from converge.blueprints.cis.selection import chosen
+        from converge.blueprints.cis.selection import without
 
-        pieces = chosen(pieces, (), skip, blueprint)
+        pieces = without(pieces, skip, blueprint)
     for each in pieces:
         r.include(each.function, *each.arguments)
 
