@@ -16,7 +16,7 @@ _CHAPTERS = {
     "passwords": "1.1", "lockout": "1.2", "accounts": "2.3", "logon": "2.3", "sharing": "2.3", "authentication": "2.3",
     "uac": "2.3", "firewall": "9", "audit": "17", "hardening": "18", "network": "18.6", "printing": "18.7",
     "system": "18", "components": "18.10", "event-log": "18.10.26", "defender": "18.10", "remote-desktop": "18",
-    "powershell": "18.10.87", "winrm": "18.10.89", "updates": "18.10.93",
+    "powershell": "18.10.87", "winrm": "18.10", "updates": "18.10.93",
     "services": "W11-5", "device-guard": "18.9.5",
 }  # fmt: skip
 
