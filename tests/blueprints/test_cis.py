@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,18 +32,26 @@ def _beginnings(each: Recommendation) -> set[str]:
     return {".".join(number[: length + 1]) for number in numbers for length in range(len(number))}
 
 
+def _called(each: Recommendation, names: Iterable[str]) -> bool:
+    return bool({each.section, *_beginnings(each)} & set(names))
+
+
 @given(system=st.sampled_from(sorted(SYSTEMS)), data=st.data())
 def test_what_is_chosen_is_in_a_section_and_not_skipped(system: str, data: st.DataObject) -> None:
     everything = SYSTEMS[system]
     sections = sorted({each.section for each in everything})
     names = sorted({*sections, *(name for each in everything for name in _beginnings(each))})
     wanted = data.draw(st.lists(st.sampled_from(sections), max_size=3))
-    skip = data.draw(st.lists(st.sampled_from(names), max_size=3))
-    result = chosen(everything, wanted, skip)
-    assert result == [
+    skip, also = (data.draw(st.lists(st.sampled_from(names), max_size=3)) for _ in range(2))
+    if system == "linux":  # whose editions have other numbers for the same: those of one's own go first
+        skip, also = ([name for name in each if name in sections] for each in (skip, also))
+    whole = {each.section for each in everything} - {each.section for each in everything if not each.extra}
+    assert chosen(everything, wanted, skip, also) == [
         each
         for each in everything
-        if (not wanted or each.section in wanted) and not {each.section, *_beginnings(each)} & set(skip)
+        if (not wanted or each.section in wanted)
+        and not _called(each, skip)
+        and (not each.extra or _called(each, also) or each.section in whole & set(wanted))
     ]
 
 
@@ -61,7 +69,8 @@ def test_what_nothing_is_called_is_refused(system: str, name: str) -> None:
 def all_of(platform: Any, **parameters: Any) -> set[str]:
     """The ids that ``cis`` declares, with all that may be done."""
     people = {"people": ["ada"]} if platform == "darwin" else {}
-    site = declare("cis", platform=platform, **{"unguarded": list(GUARDED[platform][1]), **people, **parameters})
+    everything = {"unguarded": list(GUARDED[platform][1]), "also": sorted({each.section for each in SYSTEMS[platform]})}
+    site = declare("cis", platform=platform, **{**everything, **people, **parameters})
     assert site.mistakes == ()
     return set(site.ids)
 
