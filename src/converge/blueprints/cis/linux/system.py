@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from converge.blueprints import parts
 from converge.blueprints.cis.linux.catalogue import Declaration, Machine, gone, installed, limited, rule, setting
+from converge.blueprints.container import may_mount
 from converge.conditions import file_exists, package_installed
 from converge.resources.file import Line
 
@@ -22,7 +23,7 @@ _SHARED = "/dev/shm"  # noqa: S108 - the file system itself is meant
 
 
 def _shared_memory(machine: Machine, _: str) -> None:
-    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec")
+    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec", condition=may_mount())
 
 
 def _core_dumps(machine: Machine, numbers: str) -> None:
