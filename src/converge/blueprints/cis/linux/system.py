@@ -111,12 +111,13 @@ RULES = (
         banner("/etc/motd"),
     ),
     rule(
-        "banners", "1.6.2 1.6.5", "/etc/issue: local login banner, owner and permissions", "The same, before a login.",
+        "banners", "1.6.2 1.6.5", "/etc/issue: local login banner, owner and permissions",
+        "Shown at the console before a login.",
         banner("/etc/issue")
     ),
     rule(
         "banners", "1.6.3 1.6.6", "/etc/issue.net: remote login banner, owner and permissions",
-        "The same, over the network.",
+        "Shown before a login over the network.",
         banner("/etc/issue.net"),
     ),
 )  # fmt: skip
