@@ -22,9 +22,8 @@ from converge.testing import Site, declare
 _CHAPTERS = {
     "updates": ("1",), "firewall": ("2.2",), "sharing": ("2.3",), "time": ("2.3.2",), "menus": ("2.4",),
     "privacy": ("2.5", "2.6", "2.9.1"), "energy": ("2.9",), "screen": ("2.10", "5.7"),
-    "login": ("2.10", "2.11", "2.12", "5.9"),
-    "logging": ("3",), "services": ("4",), "files": ("5.1",), "passwords": ("5.2",), "sudo": ("5",),
-    "programs": ("6",),
+    "login": ("2.10", "2.11", "2.12", "5.9"), "logging": ("3",), "services": ("4",), "files": ("5.1",),
+    "passwords": ("5.2",), "sudo": ("5",), "programs": ("6",),
 }  # fmt: skip
 _PEOPLE = ("ada", "bob")
 _PROGRAMS = Path(__file__).with_name("macos_programs.py")

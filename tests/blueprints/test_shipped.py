@@ -23,7 +23,7 @@ from converge.blueprints.cis.linux import declare as declare_cis
 from converge.blueprints.cis.linux import rules
 from converge.blueprints.cis.linux.catalogue import SECTIONS, Options, Rule
 from converge.blueprints.cis.selection import chosen
-from converge.blueprints.container import SysctlWritable
+from converge.blueprints.container import SysctlWritable, may_filter_packets, may_mount
 from converge.declaration import BlueprintFunction, Run, registry
 from converge.loading import Given, load
 from converge.platform import DISTROS, pretended_platform
@@ -169,6 +169,18 @@ def test_a_setting_is_left_out_where_it_is_not_the_machines_own(monkeypatch: pyt
     assert not SysctlWritable("no.such.key", "1", optional=True).met()
     (trigger,) = SysctlWritable("net.ipv4.conf.eth0/1.forwarding", "0", optional=False).triggers()
     assert trigger == PathChanged("/proc/sys/net/ipv4/conf/eth0.1/forwarding")
+
+
+def test_what_root_may_not_do_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = tmp_path / "status"
+    monkeypatch.setattr("builtins.open", lambda *_, **__: status.open())
+    for bounding, filters, mounts in (
+        ("1ffffffffff", True, True),
+        ("a80425fb", False, False),
+        ("a80435fb", True, False),
+    ):
+        status.write_text(f"Name:\tx\nCapBnd:\t{bounding}\n")
+        assert (may_filter_packets().met(), may_mount().met()) == (filters, mounts)
 
 
 @pytest.mark.parametrize("distro", ["debian", "ubuntu"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from converge.blueprints import parts
+from converge.blueprints.container import may_filter_packets
 from converge.blueprints.pieces import Piece
 from converge.declaration import Run
 from converge.errors import BadValue
@@ -63,13 +64,20 @@ def ssh(r: Run) -> None:
 def allow_ssh(r: Run) -> None:
     """A rule for connections to SSH, whatever the policy is."""
     r.include(parts.packet_filter)
-    r.firewall("Allow SSH", port=SSH_PORT, depends_on="package:nftables")
+    r.firewall("Allow SSH", port=SSH_PORT, depends_on="package:nftables", condition=may_filter_packets())
 
 
 def no_smtp(r: Run) -> None:
     """This machine sends no mail by itself, as one that was taken over would."""
     r.include(parts.packet_filter)
-    r.firewall("Block SMTP out", port=SMTP_PORT, direction="outbound", action="block", depends_on="package:nftables")
+    r.firewall(
+        "Block SMTP out",
+        port=SMTP_PORT,
+        direction="outbound",
+        action="block",
+        depends_on="package:nftables",
+        condition=may_filter_packets(),
+    )
 
 
 def account(name: str, groups: Sequence[str], shell: str) -> list[Piece]:

@@ -55,3 +55,37 @@ _AS_PATH = str.maketrans("./", "/.")
 def sysctl_writable(key: str, value: str, *, optional: bool = False) -> Condition:
     """Holds where ``key`` can be set, which in a container most cannot, or has this value already."""
     return SysctlWritable(key, value, optional)
+
+
+_CAPABILITIES = {"net_admin": 12, "sys_admin": 21}
+"""Numbers of capabilities(7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HasCapability(Condition):
+    """Whether root may do something here at all; the manager of a container takes much away."""
+
+    platforms = ("linux",)
+
+    name: str
+
+    def met(self) -> bool:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            bounding = next(line for line in file if line.startswith("CapBnd:"))
+        return bool(int(bounding.split()[1], 16) >> _CAPABILITIES[self.name] & 1)
+
+    def triggers(self) -> Sequence[Trigger]:
+        return []  # never comes back to a process
+
+    def __str__(self) -> str:
+        return f"has_capability({self.name})"
+
+
+def may_filter_packets() -> Condition:
+    """Holds where root may change the packet filter."""
+    return HasCapability("net_admin")
+
+
+def may_mount() -> Condition:
+    """Holds where root may mount file systems."""
+    return HasCapability("sys_admin")

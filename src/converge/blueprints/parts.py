@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from converge.blueprints.container import may_filter_packets, sysctl_writable
 from converge.conditions import file_exists
 from converge.declaration import Run
 from converge.errors import ConvergeError
@@ -63,8 +64,6 @@ def network_time(r: Run) -> None:
 
 def setting(r: Run, key: str, value: str, optional: bool) -> None:
     """A setting of the kernel. ``optional``: not every kernel has it. In a container most are not its own to set."""
-    from converge.blueprints.container import sysctl_writable
-
     r.sysctl(key, value, condition=sysctl_writable(key, value, optional=optional))
 
 
@@ -239,18 +238,24 @@ def packet_filter(r: Run) -> None:
 
 def firewall(r: Run, ports: Sequence[str], ssh_from: Sequence[str], ssh_port: int) -> None:
     """Only what is named gets in; SSH always does, but for other networks than those that are named for it."""
+    may = may_filter_packets()
     rules: list[str] = []
     for each in ports:
         port, _, protocol = each.partition("/")
-        rules.append(r.firewall(f"port {each}", port=port, protocol=cast("Protocol", protocol or "tcp")).id)
+        rules.append(
+            r.firewall(f"port {each}", port=port, protocol=cast("Protocol", protocol or "tcp"), condition=may).id
+        )
     if ssh_from:
         # Before rules that let everybody in, such as that of baseline's ssh.
-        ssh = r.firewall("ssh", port=ssh_port, source=list(ssh_from), order=-20)
-        rules += [ssh.id, r.firewall("ssh of others", port=ssh_port, action="block", order=-10, depends_on=ssh).id]
+        ssh = r.firewall("ssh", port=ssh_port, source=list(ssh_from), order=-20, condition=may)
+        others = r.firewall("ssh of others", port=ssh_port, action="block", order=-10, depends_on=ssh, condition=may)
+        rules += [ssh.id, others.id]
     r.include(packet_filter)
-    policy = r.firewall_policy("inbound", "block", depends_on=rules)
+    policy = r.firewall_policy("inbound", "block", depends_on=rules, condition=may)
     # What comes in by the loopback interface is let in before this rule, so this is about all others.
-    away = r.firewall("loopback from elsewhere", protocol="any", source=_LOOPBACK, action="block", depends_on=policy)
+    away = r.firewall(
+        "loopback from elsewhere", protocol="any", source=_LOOPBACK, action="block", depends_on=policy, condition=may
+    )
     r.include(rules_at_boot, [*rules, policy.id, away.id])
 
 

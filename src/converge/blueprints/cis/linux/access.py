@@ -56,7 +56,8 @@ _TIMEOUT = '[ "${TMOUT:-}" = 900 ] || { TMOUT=900; readonly TMOUT; export TMOUT;
 
 RULES = (
     rule(
-        "ssh", "5.1.1", "sshd_config: owner and permissions", "It tells who may come in, and how.", _configuration,
+        "ssh", "5.1.1", "sshd_config: owner and permissions", "The configuration tells who may log in, and how.",
+        _configuration,
     ),
     rule(
         "ssh", "5.1.2", "SSH private host keys: owner and permissions",
@@ -72,7 +73,8 @@ RULES = (
         "An account that is for a service has no business on the network.", _access,
     ),
     rule(
-        "ssh", "5.1.5", "sshd Banner", "See banners.", ssh("Banner /etc/issue.net"),
+        "ssh", "5.1.5", "sshd Banner", "A rule has to be told before it can be held against anybody.",
+        ssh("Banner /etc/issue.net"),
     ),
     rule(
         "ssh", "5.1.6", "sshd Ciphers: no weak ones", "What was recorded today can be read when a cipher is broken.",
@@ -94,7 +96,10 @@ RULES = (
         "ssh", "5.1.10", "sshd HostbasedAuthentication no", "Whoever owns the other machine would own this one.",
         ssh("HostbasedAuthentication no"),
     ),
-    rule("ssh", "5.1.11", "sshd IgnoreRhosts yes", "The same.", ssh("IgnoreRhosts yes")),
+    rule(
+        "ssh", "5.1.11", "sshd IgnoreRhosts yes", "Whoever owns the other machine would own this one.",
+        ssh("IgnoreRhosts yes"),
+    ),
     rule(
         "ssh", "5.1.12", "sshd KexAlgorithms: no weak ones", "SHA-1 is broken.", ssh(f"KexAlgorithms {_KEX}"),
     ),
@@ -103,7 +108,7 @@ RULES = (
         ssh("LoginGraceTime 60"),
     ),
     rule(
-        "ssh", "5.1.14", "sshd LogLevel VERBOSE", "Who was it?", ssh("LogLevel VERBOSE"),
+        "ssh", "5.1.14", "sshd LogLevel VERBOSE", "The log names the key that was used.", ssh("LogLevel VERBOSE"),
     ),
     rule(
         "ssh", "5.1.15", "sshd MACs: no weak ones", "Short or broken sums let data be changed on its way.",
@@ -120,7 +125,8 @@ RULES = (
         ssh("MaxStartups 10:30:60"),
     ),
     rule(
-        "ssh", "5.1.19", "sshd PermitEmptyPasswords no", "They are none.", ssh("PermitEmptyPasswords no"),
+        "ssh", "5.1.19", "sshd PermitEmptyPasswords no", "An empty password protects nothing.",
+        ssh("PermitEmptyPasswords no"),
     ),
     rule(
         "ssh", "5.1.20", "sshd PermitRootLogin no, once another administrator has a key",
@@ -142,7 +148,7 @@ RULES = (
         "A program that goes on in the background cannot type into the caller's.", sudo("Defaults use_pty"),
     ),
     rule(
-        "sudo", "5.2.3", "sudo log file", "Who did it?", sudo('Defaults logfile="/var/log/sudo.log"'),
+        "sudo", "5.2.3", "sudo log file", "The log names who ran what.", sudo('Defaults logfile="/var/log/sudo.log"'),
     ),
     rule(
         "sudo", "5.2.6", "sudo timestamp_timeout: 15 minutes", "A terminal is left alone sometimes.",
@@ -154,7 +160,7 @@ RULES = (
         installed("libpam-pwquality"),
     ),
     rule(
-        "passwords", "5.3.3.2.1", "pwquality difok: 2 changed characters", "Or it is the old one.",
+        "passwords", "5.3.3.2.1", "pwquality difok: 2 changed characters", "Otherwise the new password is the old one.",
         pwquality("difok = 2"),
     ),
     rule(
@@ -168,11 +174,12 @@ RULES = (
         extra="manual",
     ),
     rule(
-        "passwords", "5.3.3.2.4", "pwquality maxrepeat: 3 consecutive characters", "aaaa is short.",
+        "passwords", "5.3.3.2.4", "pwquality maxrepeat: 3 consecutive characters",
+        "aaaa counts as one character to whoever guesses.",
         pwquality("maxrepeat = 3"),
     ),
     rule(
-        "passwords", "5.3.3.2.5", "pwquality maxsequence: 3 sequential characters", "So is 1234.",
+        "passwords", "5.3.3.2.5", "pwquality maxsequence: 3 sequential characters", "1234 is guessed first.",
         pwquality("maxsequence = 3"),
     ),
     rule(
@@ -180,11 +187,12 @@ RULES = (
         pwquality("dictcheck = 1"),
     ),
     rule(
-        "passwords", "5.3.3.2.7", "pwquality enforcing: quality checking is enforced", "Not only warned of.",
+        "passwords", "5.3.3.2.7", "pwquality enforcing: quality checking is enforced", "A warning alone stops nobody.",
         pwquality("enforcing = 1"),
     ),
     rule(
-        "passwords", "5.3.3.2.8", "pwquality enforce_for_root", "It matters most.", pwquality("enforce_for_root"),
+        "passwords", "5.3.3.2.8", "pwquality enforce_for_root", "root's password matters most.",
+        pwquality("enforce_for_root"),
     ),
     rule(
         "passwords", "5.4.1.1", "PASS_MAX_DAYS: password expiration after 365 days",

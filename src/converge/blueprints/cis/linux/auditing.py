@@ -144,7 +144,8 @@ def _aide_regularly(machine: Machine, _: str) -> None:
 
 RULES: tuple[Rule, ...] = (
     rule(
-        "auditd", "6.2.1.1", "auditd packages", "Who did it?", installed("auditd", "audispd-plugins"),
+        "auditd", "6.2.1.1", "auditd packages", "Audit records name who did what.", installed("auditd",
+        "audispd-plugins"),
         ubuntu="6.3.1.1", extra=_LEVEL_2,
     ),
     rule(

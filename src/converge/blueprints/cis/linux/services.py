@@ -130,5 +130,8 @@ RULES = (
         "cron", "2.4.1.8", "crontab restricted to authorized users",
         "A job goes on after its owner was shut out.", _only_for("cron", "crontab"),
     ),
-    rule("cron", "2.4.2.1", "at restricted to authorized users", "The same.", _only_for("at", "daemon")),
+    rule(
+        "cron", "2.4.2.1", "at restricted to authorized users", "A job goes on after its owner was shut out.",
+        _only_for("at", "daemon"),
+    ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from converge.blueprints import parts
 from converge.blueprints.cis.linux.catalogue import Declaration, Machine, gone, installed, limited, rule, setting
+from converge.blueprints.container import may_mount
 from converge.conditions import file_exists, package_installed
 from converge.resources.file import Line
 
@@ -22,7 +23,7 @@ _SHARED = "/dev/shm"  # noqa: S108 - the file system itself is meant
 
 
 def _shared_memory(machine: Machine, _: str) -> None:
-    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec")
+    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec", condition=may_mount())
 
 
 def _core_dumps(machine: Machine, numbers: str) -> None:
@@ -110,12 +111,13 @@ RULES = (
         banner("/etc/motd"),
     ),
     rule(
-        "banners", "1.6.2 1.6.5", "/etc/issue: local login banner, owner and permissions", "The same, before a login.",
+        "banners", "1.6.2 1.6.5", "/etc/issue: local login banner, owner and permissions",
+        "Shown at the console before a login.",
         banner("/etc/issue")
     ),
     rule(
         "banners", "1.6.3 1.6.6", "/etc/issue.net: remote login banner, owner and permissions",
-        "The same, over the network.",
+        "Shown before a login over the network.",
         banner("/etc/issue.net"),
     ),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """What the recommendations for macOS are made of.
 
 The numbers are those of CIS Apple macOS 15.0 Sequoia Benchmark v1.0.0, profile *Level 1*, and with ``M26-`` those of
-CIS Apple macOS 26.0 Tahoe Benchmark. Numbers and settings are theirs, titles name the setting, reasons are our own words.
+CIS Apple macOS 26.0 Tahoe Benchmark. Numbers and settings are theirs, titles name the
+setting, reasons are our own words.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ UPDATES = (
         True),
     ),
     _updates(
-        "1.6", "Automatic installation of security responses and system files", "They cannot wait.",
+        "1.6", "Automatic installation of security responses and system files", "Responses to attacks cannot wait.",
         preference(_SOFTWARE, "ConfigDataInstall", True), preference(_SOFTWARE, "CriticalUpdateInstall", True),
     ),
 )  # fmt: skip

@@ -109,7 +109,7 @@ RULES = (
         rf"{POLICIES}\Internet Explorer\Feeds", "DisableEnclosureDownload", 1,
     ),
     _component(
-        "18.10.59.3", "Allow indexing of encrypted files: Disabled", "It is not encrypted.",
+        "18.10.59.3", "Allow indexing of encrypted files: Disabled", "The index itself is not encrypted.",
         _SEARCH, "AllowIndexingEncryptedStoresOrItems", 0,
     ),
     _component(
