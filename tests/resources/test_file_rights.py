@@ -6,10 +6,12 @@ The user is played by a child process that has given up root.
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -515,3 +517,66 @@ def test_what_is_refused_there_is_named_by_its_own_path(home: Path, monkeypatch:
     with pytest.raises(ResourceError, match=f"{home}/conf: wrong"):
         file.apply(file.check())
     assert os.listdir(home) == []
+
+
+# --- at the same time -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def meanwhile(act: Callable[[], object]) -> Iterator[None]:
+    """The user does it over and over, in a process of their own."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(U1)
+            os.setuid(U1)
+            while True:
+                with suppress(OSError):
+                    act()
+        finally:
+            os._exit(1)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_mode_that_is_changed_meanwhile_is_not_carried_over(home: Path) -> None:
+    tool = home / "tool"
+
+    def plant() -> None:
+        tool.unlink(missing_ok=True)
+        tool.write_text("mine")
+
+    file = File(tool, owner="root")
+    with meanwhile(lambda: tool.chmod(0o6777)):
+        for _ in range(200):
+            as_user(U1, plant)
+            with suppress(ResourceError):
+                file.apply(file.check())
+            status = tool.stat()
+            assert status.st_uid == U1 or not status.st_mode & 0o6022
+
+
+def test_a_file_of_root_that_is_exchanged_meanwhile_is_not_given_away(home: Path) -> None:
+    secret, name = secret_in(home), home / "f"
+
+    def exchange() -> None:
+        name.rename(home / "mine")
+        secret.rename(name)
+        name.rename(secret)
+        (home / "mine").rename(name)
+
+    inode = secret.stat().st_ino
+    as_user(U1, lambda: ((home / "f").write_text("a\n"), (home / "f").chmod(0o600)))
+    with meanwhile(exchange):
+        for number in range(300):
+            file = File(name, line=f"{number}", owner=U1, mode=0o640, group=U1)
+            with suppress(ResourceError):
+                file.apply(file.check())
+    for path in home.iterdir():
+        status = path.stat()
+        assert (status.st_uid == 0) == (SECRET in path.read_text())
+        assert (status.st_ino != inode) or (status.st_uid, status.st_gid, mode_of(path)) == (0, 0, 0o600)
