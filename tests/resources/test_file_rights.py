@@ -442,7 +442,7 @@ def test_a_list_that_is_added_is_drift(home: Path) -> None:
         write(file.at, ACCESS, LIST)
         os.chmod(file.at, file.mode or 0)
         assert [(change.property, change.from_, change.to) for change in file.check()] == [
-            ("acl", "user:uid 12345:rw", None)
+            ("acl", "user:12345:rw", None)
         ]
         settle(file)
     write(str(home.parent / "d"), DEFAULT, LIST)

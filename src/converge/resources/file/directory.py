@@ -47,18 +47,18 @@ class Directory(Entry):
     mode: int | None = None
     """Permissions, as ``0o755``. Unset: 0755 for a new directory, otherwise left as they are.
 
-    With another owner or group, unset means less: set-user-id, set-group-id and write bits of group and others go; in a
-    directory that others may write it becomes 0755.
+    When owner or group change, an unset mode loses set-user-id, set-group-id and the write bits of group and others; in
+    a directory that others may write it becomes 0755.
     """
     acl: Sequence[str] = field(default=(), hash=False)
     """Entries of its access list, as ``"user:www-data:rx"`` or ``"group:adm:r"``; needs ``mode``.
 
-    Where ``mode`` is given, all other entries are removed.
+    With ``mode``, entries that are not declared are removed.
     """
     default_acl: Sequence[str] = field(default=(), hash=False)
-    """Entries of the access list that what is made in it gets; needs ``mode``.
+    """Entries of its default access list, which files made in it inherit; needs ``mode``.
 
-    Where ``mode`` is given, all other entries are removed.
+    With ``mode``, entries that are not declared are removed.
     """
     recurse: bool = False
     """Owner and group hold for everything below too."""
