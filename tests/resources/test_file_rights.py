@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, NotYet, Resource, ResourceError, State
+from converge.resources.base import IN_SYNC, NotYet, Resource, ResourceError, State, Uses
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.file.acl import ACCESS, DEFAULT, Entry, read, write
 
@@ -237,6 +237,61 @@ def test_no_right_is_carried_over(
             if place[0] == U1:
                 assert after.st_gid == before.st_gid
                 assert not bits & ~stat.S_IMODE(before.st_mode) & 0o066
+
+
+@given(
+    old=MODES,
+    owner=st.sampled_from([0, U1, U2]),
+    listed=st.booleans(),
+    filled=st.booleans(),
+    mode=st.none() | MODES,
+    to=st.sampled_from([None, 0, U1, U2]),
+    group=st.sampled_from([None, 0, U1]),
+    place=st.sampled_from([(0, 0o755), (U1, 0o755), (0, 0o777), (0, 0o1777)]),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_right_is_carried_over_with_a_directory(
+    old: int,
+    owner: int,
+    listed: bool,
+    filled: bool,
+    mode: int | None,
+    to: int | None,
+    group: int | None,
+    place: tuple[int, int],
+) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(top, "d")
+        path = folder / "f"
+        path.mkdir(parents=True)
+        if filled:
+            (path / "in it").touch()
+        os.chown(path, owner, owner)
+        if listed:
+            write(str(path), ACCESS, LIST)
+            write(str(path), DEFAULT, LIST)
+        path.chmod(old)
+        os.chown(folder, place[0], place[0])
+        folder.chmod(place[1])
+        before = path.stat()
+        directory = Directory(path, mode=mode, owner=to, group=group)
+        try:
+            state = directory.check()
+            directory.apply(state) if state else None
+        except ResourceError:
+            after = path.stat()
+            assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+            return
+        assert directory.check() == IN_SYNC
+        after = path.stat()
+        moved = (after.st_uid, after.st_gid) != (before.st_uid, before.st_gid)
+        bits = stat.S_IMODE(after.st_mode)
+        assert bits == int(said(state).get("mode") or oct(stat.S_IMODE(before.st_mode)), 8)  # plan said so
+        if mode is not None or moved:
+            assert bits == mode or (mode is None and not bits & 0o6022)
+            assert read(str(path), ACCESS) == read(str(path), DEFAULT) == ()
+        if filled and before.st_uid == 0 and before.st_mode & 0o005 != 0o005 and place != (0, 0o755):
+            assert after.st_uid == 0
 
 
 # --- what was moved onto the name -----------------------------------------------------------------------------
@@ -580,3 +635,22 @@ def test_a_file_of_root_that_is_exchanged_meanwhile_is_not_given_away(home: Path
         status = path.stat()
         assert (status.st_uid == 0) == (SECRET in path.read_text())
         assert (status.st_ino != inode) or (status.st_uid, status.st_gid, mode_of(path)) == (0, 0, 0o600)
+
+
+def test_large_content_is_validated_and_goes_live(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVERGE_RUNTIME_DIR", str(home.parent / "run"))
+    (home.parent / "large").write_bytes(os.urandom(3_000_000))
+    settle(File(home / "f", source=str(home.parent / "large"), validate=["test", "-s", "%s"]))
+    assert (home / "f").read_bytes() == (home.parent / "large").read_bytes()
+
+
+def test_a_list_whose_user_does_not_exist_yet_waits(home: Path) -> None:
+    for resource in (
+        File(home.parent / "f", content="x", mode=0o600, acl=["user:no-such:r"]),
+        Directory(home.parent / "d", mode=0o700, default_acl=["user:no-such:r"]),
+    ):
+        for act in (resource.check, lambda resource=resource: resource.apply(())):
+            with pytest.raises(NotYet, match="the user no-such does not exist"):
+                act()
+        assert not os.path.lexists(resource.at)
+        assert Uses("user:no-such") in resource.needs()

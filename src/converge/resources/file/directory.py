@@ -118,7 +118,7 @@ class Directory(Entry):
         if self.state == "absent":
             return self._removal(status)
         if folder is None or status is None:
-            owner_ids(self, batch)  # they must exist by the time it is made
+            owner_ids(self, batch), declared_lists(self, batch)  # who they name must exist by the time it is made
             return self.creation()
         self._refuse_others(status)
         place = batch.directories.place(self.folder())
@@ -182,6 +182,7 @@ class Directory(Entry):
 
     def _make(self, folder: int, name: str, batch: Batch) -> None:
         uid, gid = owner_ids(self, batch)
+        declared_lists(self, batch)
         os.mkdir(name, 0o700, dir_fd=folder)
         handle = os.open(name, _PLACE, dir_fd=folder)
         try:

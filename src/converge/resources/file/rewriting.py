@@ -170,11 +170,13 @@ def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batc
             content, old = current(folder, name)
             refuse_other_types(file, old)
     kept = old if old is not None and not is_link(old) else None
-    new = desired(file, content)
+    new = desired(file, content, batch.sources)
     place = batch.directories.place(file.folder())
     if file.validate is not None and place.exposed:
-        new = validated(file, new)
-    replacement.write(new)
+        with validated(file, new) as sound:
+            replacement.write(sound)
+    else:
+        replacement.write(new)
     if kept is None:
         _dress_new(file, replacement, place, batch)
     else:
