@@ -432,3 +432,16 @@ def test_a_staging_directory_that_is_exchanged_receives_nothing(
     with pytest.raises(ResourceError, match="was replaced by another directory while it was made"):
         it.apply(it.check())
     assert not (home / "dest").exists()
+
+
+@as_root
+def test_a_directory_of_root_that_a_user_names_like_a_leftover_stays(home: Path, app: Path) -> None:
+    (home / "private").mkdir()
+    (home / "private" / "kept").touch()
+    (home / "private").rename(home / temporary_name("dest"))
+    theirs = home / temporary_name("dest")
+    theirs.mkdir()
+    os.chown(theirs, 12345, 12345)
+    Archive.tidy_many([Archive(str(home / "dest"), str(app))])
+    assert not theirs.exists()
+    assert [path.name for path in home.rglob("kept")] == ["kept"]
