@@ -381,6 +381,25 @@ def test_a_directory_of_root_is_given_away_only_while_empty(home: Path) -> None:
     assert (other.stat().st_uid, mode_of(other)) == (0, 0o700)
 
 
+def test_what_a_directory_of_root_kept_from_them_is_not_given_away(home: Path) -> None:
+    """Everybody could read the file, if they could reach it: U1 moves the whole directory onto a managed name."""
+    private = home / "private"
+    (private / "sub").mkdir(parents=True)
+    (private / "f").write_text(SECRET)
+    private.chmod(0o700)
+    as_user(U1, lambda: private.rename(home / "app"))
+    for resource in (
+        File(home / "app" / "f", owner=U1),
+        File(home / "app" / "f", line="x", owner=U1),
+        File(home.parent / "public", source=str(home / "app" / "f")),
+        Directory(home / "app", mode=0o755),
+    ):
+        with pytest.raises(ResourceError, match="belongs to root and is not readable by everybody"):
+            resource.check()
+    (change, *_) = File(home / "app" / "f", content="a\nb\n", owner=U1).check()
+    assert change.from_ == "(not shown: it belongs to root)"
+
+
 def test_a_link_is_owned_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """U1 exchanges the new link for a file of root, just before it is given to them."""
     secret_in(home)
