@@ -6,17 +6,19 @@ The user is played by a child process that has given up root.
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, NotYet, Resource, ResourceError, State
+from converge.resources.base import IN_SYNC, NotYet, Resource, ResourceError, State, Uses
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.file.acl import ACCESS, DEFAULT, Entry, read, write
 
@@ -186,7 +188,7 @@ MODES = st.integers(0, 0o7777)
     group=st.sampled_from([None, 0, U1]),
     place=st.sampled_from([(0, 0o755), (U1, 0o755), (0, 0o777), (0, 0o1777)]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_right_is_carried_over(
     old: int,
     owner: int,
@@ -228,10 +230,68 @@ def test_no_right_is_carried_over(
         elif moved:
             assert not bits & 0o6022
             assert read(str(path), ACCESS) == ()
-            if place != (0, 0o755):
+            if place != (0, 0o755) and (before.st_uid, after.st_uid) != (0, 0):
                 assert bits == 0o644
-        if moved and before.st_uid == 0 and not before.st_mode & 0o004 and place != (0, 0o755):
-            assert whole is not None  # what only root could read went to nobody
+        if whole is None and before.st_uid == 0 and not before.st_mode & 0o004 and place != (0, 0o755):
+            assert after.st_uid == 0  # what only root could read went to nobody
+            if place[0] == U1:
+                assert after.st_gid == before.st_gid
+                assert not bits & ~stat.S_IMODE(before.st_mode) & 0o066
+
+
+@given(
+    old=MODES,
+    owner=st.sampled_from([0, U1, U2]),
+    listed=st.booleans(),
+    filled=st.booleans(),
+    mode=st.none() | MODES,
+    to=st.sampled_from([None, 0, U1, U2]),
+    group=st.sampled_from([None, 0, U1]),
+    place=st.sampled_from([(0, 0o755), (U1, 0o755), (0, 0o777), (0, 0o1777)]),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_right_is_carried_over_with_a_directory(
+    old: int,
+    owner: int,
+    listed: bool,
+    filled: bool,
+    mode: int | None,
+    to: int | None,
+    group: int | None,
+    place: tuple[int, int],
+) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(top, "d")
+        path = folder / "f"
+        path.mkdir(parents=True)
+        if filled:
+            (path / "in it").touch()
+        os.chown(path, owner, owner)
+        if listed:
+            write(str(path), ACCESS, LIST)
+            write(str(path), DEFAULT, LIST)
+        path.chmod(old)
+        os.chown(folder, place[0], place[0])
+        folder.chmod(place[1])
+        before = path.stat()
+        directory = Directory(path, mode=mode, owner=to, group=group)
+        try:
+            state = directory.check()
+            directory.apply(state) if state else None
+        except ResourceError:
+            after = path.stat()
+            assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+            return
+        assert directory.check() == IN_SYNC
+        after = path.stat()
+        moved = (after.st_uid, after.st_gid) != (before.st_uid, before.st_gid)
+        bits = stat.S_IMODE(after.st_mode)
+        assert bits == int(said(state).get("mode") or oct(stat.S_IMODE(before.st_mode)), 8)  # plan said so
+        if mode is not None or moved:
+            assert bits == mode or (mode is None and not bits & 0o6022)
+            assert read(str(path), ACCESS) == read(str(path), DEFAULT) == ()
+        if filled and before.st_uid == 0 and before.st_mode & 0o005 != 0o005 and place != (0, 0o755):
+            assert after.st_uid == 0
 
 
 # --- what was moved onto the name -----------------------------------------------------------------------------
@@ -319,6 +379,25 @@ def test_a_directory_of_root_is_given_away_only_while_empty(home: Path) -> None:
             with pytest.raises(ResourceError, match="belongs to root"):
                 act()
     assert (other.stat().st_uid, mode_of(other)) == (0, 0o700)
+
+
+def test_what_a_directory_of_root_kept_from_them_is_not_given_away(home: Path) -> None:
+    """Everybody could read the file, if they could reach it: U1 moves the whole directory onto a managed name."""
+    private = home / "private"
+    (private / "sub").mkdir(parents=True)
+    (private / "f").write_text(SECRET)
+    private.chmod(0o700)
+    as_user(U1, lambda: private.rename(home / "app"))
+    for resource in (
+        File(home / "app" / "f", owner=U1),
+        File(home / "app" / "f", line="x", owner=U1),
+        File(home.parent / "public", source=str(home / "app" / "f")),
+        Directory(home / "app", mode=0o755),
+    ):
+        with pytest.raises(ResourceError, match="belongs to root and is not readable by everybody"):
+            resource.check()
+    (change, *_) = File(home / "app" / "f", content="a\nb\n", owner=U1).check()
+    assert change.from_ == "(not shown: it belongs to root)"
 
 
 def test_a_link_is_owned_and_nothing_else(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -437,7 +516,7 @@ def test_a_list_that_is_added_is_drift(home: Path) -> None:
         write(file.at, ACCESS, LIST)
         os.chmod(file.at, file.mode or 0)
         assert [(change.property, change.from_, change.to) for change in file.check()] == [
-            ("acl", "user:uid 12345:rw", None)
+            ("acl", "user:12345:rw", None)
         ]
         settle(file)
     write(str(home.parent / "d"), DEFAULT, LIST)
@@ -512,3 +591,86 @@ def test_what_is_refused_there_is_named_by_its_own_path(home: Path, monkeypatch:
     with pytest.raises(ResourceError, match=f"{home}/conf: wrong"):
         file.apply(file.check())
     assert os.listdir(home) == []
+
+
+# --- at the same time -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def meanwhile(act: Callable[[], object]) -> Iterator[None]:
+    """The user does it over and over, in a process of their own."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(U1)
+            os.setuid(U1)
+            while True:
+                with suppress(OSError):
+                    act()
+        finally:
+            os._exit(1)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_mode_that_is_changed_meanwhile_is_not_carried_over(home: Path) -> None:
+    tool = home / "tool"
+
+    def plant() -> None:
+        tool.unlink(missing_ok=True)
+        tool.write_text("mine")
+
+    file = File(tool, owner="root")
+    with meanwhile(lambda: tool.chmod(0o6777)):
+        for _ in range(200):
+            as_user(U1, plant)
+            with suppress(ResourceError):
+                file.apply(file.check())
+            status = tool.stat()
+            assert status.st_uid == U1 or not status.st_mode & 0o6022
+
+
+@pytest.mark.parametrize("declared", [{"line": "b"}, {"content": "a\n"}, {}])
+def test_a_file_of_root_that_is_exchanged_meanwhile_is_not_given_away(home: Path, declared: dict[str, object]) -> None:
+    secret, name = secret_in(home), home / "f"
+
+    def exchange() -> None:
+        name.rename(home / "mine")
+        secret.rename(name)
+        name.rename(secret)
+        (home / "mine").rename(name)
+
+    kept = os.open(secret, os.O_RDONLY)  # so that no other file gets its number
+    as_user(U1, lambda: ((home / "f").write_text("a\n"), (home / "f").chmod(0o600)))
+    with meanwhile(exchange):
+        for number in range(300):
+            file = File(name, owner=U1, group=U1, mode=0o640 + number % 8, **declared)  # type: ignore[arg-type]
+            with suppress(ResourceError):
+                file.apply(file.check())
+    status = os.fstat(kept)
+    os.close(kept)
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o600)
+    assert all(path.stat().st_uid == 0 or SECRET not in path.read_text() for path in home.iterdir())
+
+
+def test_large_content_is_validated_and_goes_live(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVERGE_RUNTIME_DIR", str(home.parent / "run"))
+    (home.parent / "large").write_bytes(os.urandom(3_000_000))
+    settle(File(home / "f", source=str(home.parent / "large"), validate=["test", "-s", "%s"]))
+    assert (home / "f").read_bytes() == (home.parent / "large").read_bytes()
+
+
+def test_a_list_whose_user_does_not_exist_yet_waits(home: Path) -> None:
+    for resource in (
+        File(home.parent / "f", content="x", mode=0o600, acl=["user:no-such:r"]),
+        Directory(home.parent / "d", mode=0o700, default_acl=["user:no-such:r"]),
+    ):
+        for act in (resource.check, lambda resource=resource: resource.apply(())):
+            with pytest.raises(NotYet, match="the user no-such does not exist"):
+                act()
+        assert not os.path.lexists(resource.at)
+        assert Uses("user:no-such") in resource.needs()

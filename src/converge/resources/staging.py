@@ -17,7 +17,7 @@ from converge.resources.file.place import look, type_name
 from converge.resources.file.replacement import leftovers, temporary_name
 from converge.resources.file.traverse import Directories, sync_directory
 from converge.resources.file.tree import Tree, remove_tree
-from converge.resources.file.trust import Place
+from converge.resources.file.trust import Place, trusted
 
 _LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _EXCHANGE = 2
@@ -159,16 +159,18 @@ def tidy_staged(paths: Iterable[str]) -> None:
         folder, _, name = path.rpartition("/")
         with Directories() as directories:
             try:
-                _tidy(directories.open(folder), folder, name)
+                _tidy(directories.open(folder), directories.place(folder), folder, name)
             except (OSError, ResourceError):
                 continue  # nothing of ours can be there; where it matters, the check reports it
 
 
-def _tidy(folder: int, path: str, name: str) -> None:
+def _tidy(folder: int, place: Place, path: str, name: str) -> None:
     handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         for leftover in leftovers(os.listdir(handle), [name]):
             status = os.stat(leftover, dir_fd=handle, follow_symlinks=False)
+            if place.exposed and not place.safe and trusted(status.st_uid):
+                continue  # others could have given that name to another directory of ours
             if os.geteuid() in (0, status.st_uid) and stat.S_ISDIR(status.st_mode):
                 remove_tree(handle, leftover, f"{path}/{leftover}")
     finally:

@@ -17,7 +17,7 @@ from converge.resources.file.place import look, type_name
 from converge.resources.file.replacement import Replacement, looks_temporary
 from converge.resources.file.show import show_mode
 from converge.resources.file.traverse import Directories, is_empty, sync_directory
-from converge.resources.file.trust import is_public, trusted
+from converge.resources.file.trust import TOP, is_public, trusted
 
 if TYPE_CHECKING:
     import pwd
@@ -198,7 +198,7 @@ class SshFolder:
             raise Refusal(f"{path} is a {type_name(status.st_mode)}; remove it, it must be a file")
         if status.st_uid == self.account.pw_uid:
             return
-        if status.st_uid != 0 or status.st_nlink > 1 or not (is_public(status) or self._is_roots()):
+        if status.st_uid != 0 or status.st_nlink > 1 or not (is_public(TOP, status) or self._is_roots()):
             raise Refusal(
                 f"{path} belongs to {owner_name(status.st_uid)}, and {self.account.pw_name} may have moved it there; "
                 f"remove it, or give it to {self.account.pw_name} if it is the right one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -218,9 +219,14 @@ class Archive(Resource):
     def _foreign(self, status: os.stat_result) -> Iterator[Change]:
         """Owner and group of the directory, where they are others."""
         from converge.resources.file.names import group_name, owner_name
+        from converge.resources.file.ownership import CARRIED
+        from converge.resources.file.show import show_mode
 
         uid, gid = self._ids()
         if uid not in (None, status.st_uid):
             yield Change("owner", owner_name(status.st_uid), str(self.owner))
         if gid not in (None, status.st_gid):
             yield Change("group", group_name(status.st_gid), str(self.group))
+        mode = stat.S_IMODE(status.st_mode)
+        if (uid not in (None, status.st_uid) or gid not in (None, status.st_gid)) and mode & CARRIED:
+            yield Change("mode", show_mode(mode), show_mode(mode & ~CARRIED))

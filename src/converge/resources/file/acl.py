@@ -133,15 +133,26 @@ def write(place: str | int, kind: str, entries: Sequence[Entry]) -> None:
 
 def shown(entries: Sequence[Entry]) -> str | None:
     """What a list names, as it is declared: ``user:www-data:rx``."""
-    return ", ".join(_shown(entry) for entry in entries if entry.tag in (_USER, _GROUP)) or (
-        "a mask" if entries else None
-    )
+    return ", ".join(declared(entries)) or ("a mask" if entries else None)
+
+
+def declared(entries: Sequence[Entry]) -> Sequence[str]:
+    """The option that declares a list."""
+    return [_shown(entry) for entry in entries if entry.tag in (_USER, _GROUP)]
+
+
+def base_mode(mode: int, entries: Sequence[Entry]) -> int:
+    """The mode to declare beside a list: stat(2) shows the mask in place of what the file's own group may."""
+    own = [entry.permissions for entry in entries if entry.tag == _GROUP_OBJ]
+    return mode & ~0o070 | own[0] << 3 if own else mode
 
 
 def _shown(entry: Entry) -> str:
     what, name = ("user", owner_name) if entry.tag == _USER else ("group", group_name)
+    who = name(entry.id)
+    who = str(entry.id) if " " in who else who  # one without an account
     letters = "".join(letter for letter, bit in zip("rwx", (4, 2, 1), strict=True) if entry.permissions & bit)
-    return f"{what}:{name(entry.id)}:{letters or '-'}"
+    return f"{what}:{who}:{letters or '-'}"
 
 
 def _resolved(entry: str, names: Names, path: str) -> Entry:

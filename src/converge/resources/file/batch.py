@@ -13,6 +13,8 @@ class Batch:
 
     def __init__(self) -> None:
         self.directories = Directories()
+        self.sources = Directories()
+        """Those that content is read from."""
         self.names = Names()
         self.missing = ""
         """The path at which a quick look has just found nothing."""
@@ -28,3 +30,4 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.directories.__exit__(kind, error, trace)
+        self.sources.__exit__(kind, error, trace)

@@ -13,6 +13,7 @@ from converge.resources.file.errors import shown
 from converge.resources.file.foreign import is_hidden, refuse_foreign, refuse_foreign_links
 from converge.resources.file.names import me, owner_name
 from converge.resources.file.ownership import (
+    declared_lists,
     foretold_lists,
     foretold_ownership,
     metadata_changes,
@@ -34,7 +35,7 @@ def compare(file: File, batch: Batch) -> State:
     if file.state == "absent":
         return removal(file, status)
     if folder is None or status is None:
-        owner_ids(file, batch)  # they must exist by the time it is made
+        owner_ids(file, batch), declared_lists(file, batch)  # who they name must exist by the time it is made
         return creation(file)
     if stat.S_ISLNK(status.st_mode):
         return _replaced_link(file, folder, name, batch)
@@ -124,7 +125,7 @@ def _replaced_link(file: File, folder: int, name: str, batch: Batch) -> State:
 def _content_changes(file: File, folder: int, name: str, status: os.stat_result, batch: Batch) -> list[Change]:
     try:
         old, found = current(folder, name)
-        new = desired(file, old)
+        new = desired(file, old, batch.sources)
         if same(old, new):
             return []
     except PermissionError:

@@ -14,7 +14,7 @@ from converge.openflags import open_flags
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.edits import edited
 from converge.resources.file.errors import explain, shown
-from converge.resources.file.traverse import read_safely
+from converge.resources.file.traverse import Directories, read_safely
 
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
@@ -111,14 +111,14 @@ def current(folder: int, name: str) -> tuple[Content, os.stat_result]:
     return Large(status.st_size, lambda: _open_same(name, folder, status)), status
 
 
-def desired(file: File, old: Content | None) -> Content:
+def desired(file: File, old: Content | None, sources: Directories | None = None) -> Content:
     """What the file is to hold, given what it holds now (None: there is no file)."""
     if edits := file.edits():
         return edited(b"" if old is None else whole(old), edits)
     if file.content is not None:
         return encoded(file.content)
     if file.source is not None:
-        return _source(file.beside(file.source))
+        return _source(file.beside(file.source), sources)
     if file.template is not None:
         from converge.resources.file.template import render
 
@@ -134,9 +134,9 @@ def _open_same(name: str, folder: int, known: os.stat_result) -> int:
     raise ResourceError(f"{shown(name)} was replaced while it was read")
 
 
-def _source(path: str) -> Content:
+def _source(path: str, sources: Directories | None) -> Content:
     try:
-        handle = read_safely(path)
+        handle = read_safely(path) if sources is None else sources.read(path)
         try:
             size = os.fstat(handle).st_size
             return Large(size, lambda: _open_source(path)) if size > SMALL else read(handle, SMALL)

@@ -47,18 +47,18 @@ class Directory(Entry):
     mode: int | None = None
     """Permissions, as ``0o755``. Unset: 0755 for a new directory, otherwise left as they are.
 
-    With another owner or group, unset means less: set-user-id, set-group-id and write bits of group and others go; in a
-    directory that others may write it becomes 0755.
+    When owner or group change, an unset mode loses set-user-id, set-group-id and the write bits of group and others; in
+    a directory that others may write it becomes 0755.
     """
     acl: Sequence[str] = field(default=(), hash=False)
     """Entries of its access list, as ``"user:www-data:rx"`` or ``"group:adm:r"``; needs ``mode``.
 
-    Where ``mode`` is given, all other entries are removed.
+    With ``mode``, entries that are not declared are removed.
     """
     default_acl: Sequence[str] = field(default=(), hash=False)
-    """Entries of the access list that what is made in it gets; needs ``mode``.
+    """Entries of its default access list, which files made in it inherit; needs ``mode``.
 
-    Where ``mode`` is given, all other entries are removed.
+    With ``mode``, entries that are not declared are removed.
     """
     recurse: bool = False
     """Owner and group hold for everything below too."""
@@ -118,7 +118,7 @@ class Directory(Entry):
         if self.state == "absent":
             return self._removal(status)
         if folder is None or status is None:
-            owner_ids(self, batch)  # they must exist by the time it is made
+            owner_ids(self, batch), declared_lists(self, batch)  # who they name must exist by the time it is made
             return self.creation()
         self._refuse_others(status)
         place = batch.directories.place(self.folder())
@@ -182,6 +182,7 @@ class Directory(Entry):
 
     def _make(self, folder: int, name: str, batch: Batch) -> None:
         uid, gid = owner_ids(self, batch)
+        declared_lists(self, batch)
         os.mkdir(name, 0o700, dir_fd=folder)
         handle = os.open(name, _PLACE, dir_fd=folder)
         try:

@@ -27,7 +27,7 @@ def refuse_foreign(
     entry: Entry, status: os.stat_result, place: Place, wanted: Metadata, *, edited: bool = False
 ) -> None:
     """Raise ResourceError where the change would give a third party's file away, open it to more users, or edit it."""
-    if not place.exposed or _is_harmless(status) or _belongs(entry, status, place, wanted.uid):
+    if not place.exposed or is_public(place, status) or _belongs(entry, status, place, wanted.uid):
         return
     opens = wanted.mode & ~stat.S_IMODE(status.st_mode) & _OPEN or wanted.access
     if wanted.moves(status) or opens or (edited and not trusted(status.st_uid)):
@@ -41,7 +41,7 @@ def refuse_foreign(
 
 def is_hidden(entry: Entry, status: os.stat_result, place: Place, uid: int | None) -> bool:
     """Whether the content may be a third party's, which no plan shows."""
-    if not place.exposed or is_public(status) or (place.holder is None and trusted(status.st_uid)):
+    if not place.exposed or is_public(place, status) or (place.holder is None and trusted(status.st_uid)):
         return False
     return not _belongs(entry, status, place, status.st_uid if uid is None else uid)
 
@@ -53,13 +53,6 @@ def refuse_foreign_links(entry: Entry, status: os.stat_result, place: Place) -> 
             f"{shown(entry.at)} has {status.st_nlink} hard links and belongs to {owner_name(status.st_uid)}, in a "
             "directory where others may have linked it; remove it, or declare its whole content"
         )
-
-
-def _is_harmless(status: os.stat_result) -> bool:
-    """Whether everybody may read it already, with what is in it."""
-    if stat.S_ISDIR(status.st_mode):
-        return status.st_mode & 0o005 == 0o005
-    return is_public(status)
 
 
 def _belongs(entry: Entry, status: os.stat_result, place: Place, uid: int) -> bool:

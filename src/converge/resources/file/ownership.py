@@ -64,7 +64,11 @@ def wanted_metadata(
     if entry.mode is not None:
         return Metadata(uid, gid, entry.mode, *declared_lists(entry, batch))
     if moved:
-        return Metadata(uid, gid, entry.new_mode if place.exposed else old & ~CARRIED, (), ())
+        stays_ours = (
+            trusted(uid) and uid == status.st_uid
+        )  # who has chosen the mode, and keeps what it lets no one read
+        default = place.exposed and not stays_ours
+        return Metadata(uid, gid, entry.new_mode if default else old & ~CARRIED, (), ())
     if anew and place.exposed and not trusted(status.st_uid):
         old &= ~CARRIED
     return Metadata(uid, gid, old)

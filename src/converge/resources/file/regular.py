@@ -54,13 +54,13 @@ class File(Entry):
     mode: int | None = None
     """Permissions, as ``0o644``. Unset: 0644 for a new file, otherwise left as they are.
 
-    With another owner or group, unset means less: set-user-id, set-group-id and write bits of group and others go; in a
-    directory that others may write it becomes 0644.
+    When owner or group change, an unset mode loses set-user-id, set-group-id and the write bits of group and others; in
+    a directory that others may write it becomes 0644.
     """
     acl: Sequence[str] = field(default=(), hash=False)
     """Entries of its access list, as ``"user:www-data:r"`` or ``"group:adm:rw"``; needs ``mode``.
 
-    Where ``mode`` is given, all other entries are removed.
+    With ``mode``, entries that are not declared are removed.
     """
     backup: bool = False
     """Keep a copy of what is replaced or removed."""

@@ -152,10 +152,11 @@ def _remove(file: File, batch: Batch) -> None:
 
 
 def _must_be_new(file: File, old: os.stat_result, batch: Batch) -> bool:
-    """Whether to replace a file that only has the wrong owner: the former one may still have it open for writing."""
-    uid, _ = owner_ids(file, batch)
-    place = batch.directories.place(file.folder())
-    return file.is_whole() and place.exposed and uid not in (None, old.st_uid) and not is_link(old)
+    """Whether to replace a file that only has the wrong owner or mode, though its content is right.
+
+    The former owner may still have it open for writing, and another file may have its name since it was looked at.
+    """
+    return file.is_whole() and batch.directories.place(file.folder()).exposed and not is_link(old)
 
 
 def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batch: Batch) -> None:
@@ -170,11 +171,13 @@ def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batc
             content, old = current(folder, name)
             refuse_other_types(file, old)
     kept = old if old is not None and not is_link(old) else None
-    new = desired(file, content)
+    new = desired(file, content, batch.sources)
     place = batch.directories.place(file.folder())
     if file.validate is not None and place.exposed:
-        new = validated(file, new)
-    replacement.write(new)
+        with validated(file, new) as sound:
+            replacement.write(sound)
+    else:
+        replacement.write(new)
     if kept is None:
         _dress_new(file, replacement, place, batch)
     else:
@@ -224,8 +227,7 @@ def _set_metadata(file: File, folder: int, batch: Batch) -> None:
         if status.st_nlink > 1 and place.exposed:
             raise ResourceError(f"{shown(file.at)} was given another hard link in the meantime")
         wanted = wanted_metadata(file, status, place, batch)
-        if not file.is_whole():
-            refuse_foreign(file, status, place, wanted)
+        refuse_foreign(file, status, place, wanted)
         settle(handle, status, wanted)
     finally:
         os.close(handle)

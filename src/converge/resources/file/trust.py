@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 _OTHERS_WRITE = 0o022
 """The group's bit too, which is the mask where there is an access list: an entry that may write shows there."""
-READABLE_BY_ALL = 0o004
+_READ_BY_ALL = 0o004
+_ENTERED_BY_ALL = 0o005
 
 
 class Place(NamedTuple):
@@ -24,6 +25,8 @@ class Place(NamedTuple):
     """It is untrusted: others can make names in it, or lead us to another directory."""
     holder: int | None
     """The nearest owner on the way who is neither root nor ourselves."""
+    passable: bool = True
+    """No directory of root that others may have moved keeps them from what is in it."""
 
 
 TOP = Place(safe=True, exposed=False, holder=None)
@@ -44,14 +47,16 @@ def place_of(above: Place, status: os.stat_result) -> Place:
         safe=safe,
         exposed=not (above.safe and ours and closed),
         holder=above.holder if ours else status.st_uid,
+        passable=above.safe or not ours or (above.passable and bool(status.st_mode & stat.S_IXOTH)),
     )
 
 
-def is_public(status: os.stat_result) -> bool:
+def is_public(place: Place, status: os.stat_result) -> bool:
     """Whether everybody may read it anyway, so that giving it to somebody discloses nothing."""
-    return bool(status.st_mode & READABLE_BY_ALL)
+    needed = _ENTERED_BY_ALL if stat.S_ISDIR(status.st_mode) else _READ_BY_ALL
+    return place.passable and status.st_mode & needed == needed
 
 
 def discloses(place: Place, status: os.stat_result) -> bool:
     """Whether a file that is to be published may be a third party's, moved there by whom the directory belongs to."""
-    return place.exposed and not is_public(status) and status.st_uid != place.holder
+    return place.exposed and not is_public(place, status) and status.st_uid != place.holder

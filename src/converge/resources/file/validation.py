@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from converge.paths import ensure_dir, runtime_dir
 from converge.resources.base import ResourceError
-from converge.resources.file.content import Content, pieces, read
+from converge.resources.file.content import READ, Content, Large, pieces
 from converge.resources.file.errors import shown
 from converge.resources.file.replacement import write_all
 
@@ -29,7 +30,8 @@ def command_words(command: str | Sequence[str]) -> list[str]:
     return shlex.split(command) if isinstance(command, str) else list(command)
 
 
-def validated(file: File, content: Content) -> Content:
+@contextmanager
+def validated(file: File, content: Content) -> Iterator[Content]:
     """The content, once it has been found sound in a folder that only we can write: the very bytes that go live.
 
     In a directory that others may write, they could exchange the new file while the command looks at it.
@@ -37,15 +39,14 @@ def validated(file: File, content: Content) -> Content:
     folder = tempfile.mkdtemp(prefix="validate-", dir=ensure_dir(runtime_dir()))
     try:
         place = os.path.join(folder, file.name())
-        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             for piece in pieces(content):
                 write_all(handle, piece)
-            validate(file, place)
-            os.lseek(handle, 0, os.SEEK_SET)
-            return content if isinstance(content, bytes) else read(handle, content.size)
         finally:
             os.close(handle)
+        validate(file, place)
+        yield content if isinstance(content, bytes) else Large(content.size, lambda: os.open(place, READ))
     finally:
         shutil.rmtree(folder)
 

@@ -249,8 +249,8 @@ class Git(Resource):
         if place.safe:
             return self.user
         folder = os.path.dirname(self.dest)
-        if self.user is None and place.holder is not None:
-            return owner_name(place.holder)
+        if self.user is None and place.holder is not None and not (name := owner_name(place.holder)).startswith("uid "):
+            return name
         whose = "others" if place.holder is None else owner_name(place.holder)
         raise ResourceError(
             f'{folder} can be written by {whose}, who could lead git to other places; say user="…" with a user that is '
