@@ -115,6 +115,21 @@ class Node:
     error = ""
     """what was said of it."""
 
+    heard_at = -math.inf
+    """When news of it last came."""
+    right_at = -math.inf
+    """When the last look began that found it right."""
+    work_began = -math.inf
+    """When it was last applied or refreshed, and"""
+    work_ended = -math.inf
+    """until when."""
+    undone_by: Node | None = None
+    """Whose apply made for its last drift, and"""
+    undone = 0
+    """how often in turn the two of them undid each other."""
+    feud = False
+    """It is left alone as long as it differs in the way in which another one undoes it."""
+
     reason: str | None = None
     """In plan: after whom it is pending."""
     told: tuple[Status, str | None, State] | None = None

@@ -29,11 +29,12 @@ from typing import NamedTuple
 
 from converge.engine import pace
 from converge.engine.ancestry import goes_without, missed, pending_above, unconfirmed
+from converge.engine.feuds import Feuds
 from converge.engine.ledger import Ledger
 from converge.engine.node import NO_EDGES, Held, Loose, Node, TaskVerb, Verdict
 from converge.engine.settings import Settings
 from converge.engine.telling import Teller
-from converge.engine.wording import in_words, still_differs
+from converge.engine.wording import in_words, still_differs, undo_each_other
 from converge.exhaustion import none_left
 from converge.graph.graph import BY_NAME, REFRESH, Graph
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Refusal, Resource, ResourceError, State
@@ -80,6 +81,7 @@ class Scheduler:
         self._sequence = itertools.count()
         self._at_work: Counter[type[Resource]] = Counter()
         """How many of each kind are being applied or refreshed."""
+        self._feuds = Feuds()
         self._quiet_until: dict[type[Resource], float] = {}
         self._adopt(graph, now)
 
@@ -155,7 +157,7 @@ class Scheduler:
             due = max(due, node.due, now + pace.retry_delay(node, self.settings) if node.noncompliant else now)
         elif node.attempts:
             node.attempts, node.noncompliant = 0, False
-        node.outside = True
+        node.outside, node.heard_at = True, now
         self._make_dirty(node, now, due)
 
     def _kin(self, node: Node, now: float) -> bool:
@@ -205,6 +207,8 @@ class Scheduler:
                 if task.verb != "gate":
                     node.held = ""
                 self._at_work[type(node.resource)] += task.verb in _WORK
+                if task.verb in _WORK:
+                    self._feuds.began(node, now)
                 # A mark that comes while it runs makes it dirty again, and is then not lost.
                 node.dirty = False
                 self.running += 1
@@ -316,6 +320,7 @@ class Scheduler:
             return
         node.checked, node.busy_since, node.refused = began, None, ""
         if not found or (node.ran and node.resource.runs_once()):
+            node.right_at, node.feud = began, False
             self._found_right(node, now, took)
         elif self.planning or node.resource.noop:
             self._found_pending(node, self._with_refresh(node, found), now, took)
@@ -324,8 +329,17 @@ class Scheduler:
         elif node.noncompliant and found == node.failing and not node.another_try:
             node.verdict = Verdict.FAILED
             self._consider(node)
+        elif node.feud and found == node.failing:
+            self._leave_alone(node, node.error, found, now, took)
+        elif other := self._feuds.opponent(node):
+            self._leave_alone(node, undo_each_other(node.resource, other.resource), found, now, took)
         else:
             self._found_drift(node, found, now)
+
+    def _leave_alone(self, node: Node, why: str, found: State, now: float, took: float) -> None:
+        """Another one undoes it, and the other way round; to go on would be to do both for ever."""
+        node.feud, node.attempts = True, max(node.attempts, self._most_retries(node))
+        self._failed(node, why, found, now, took, looked=True)
 
     def applied(self, node: Node, state: State, left: State, *, began: float, now: float, took: float) -> None:
         """An apply is done, and the check after it, which began at ``began``, found ``left``."""
@@ -333,6 +347,9 @@ class Scheduler:
             return
         node.checked, node.busy_since = began, None
         node.ran = True
+        self._feuds.ended(node, now)
+        if not left:
+            node.right_at = began
         self._expect_echo(node, now)
         if left and (left != state or node.outside or node.dirty) and not (node.attempts or node.contested):
             # Who changed it before may have changed it again, after our apply: that is news, and no failure yet.
@@ -351,6 +368,7 @@ class Scheduler:
         """A refresh is done."""
         if not self._accept(node):
             return
+        self._feuds.ended(node, now)
         self._expect_echo(node, now)
         self._settle(node, done=True)
         self._changed(node, (_refresh_change(causes),), now, took)
@@ -379,6 +397,7 @@ class Scheduler:
         if doing == "gate":
             node.gate_dirty = True
         elif doing != "check":
+            self._feuds.ended(node, now)
             self._expect_echo(node, now)
         if of := none_left(error):
             # Never all in step: they would be short of it together once more.
@@ -593,8 +612,7 @@ class Scheduler:
         known = node.noncompliant and node.error == text
         node.verdict, node.failing, node.error = Verdict.FAILED, state, text
         node.attempts += 1
-        most = self.settings.max_retries if resource.retry is None else resource.retry
-        node.noncompliant = node.attempts > most
+        node.noncompliant = node.attempts > self._most_retries(node)
         if self.planning:
             node.dirty = False
         elif (heard and not looked) or not (heard or node.noncompliant):
@@ -606,6 +624,10 @@ class Scheduler:
             self.teller.tell(node, "failed", state, took, error=text)
         self._consider(node)
         self._skip_dependents(node)
+
+    def _most_retries(self, node: Node) -> int:
+        own = node.resource.retry
+        return self.settings.max_retries if own is None else own
 
     def _give_up(self, node: Node) -> None:
         """A failure of a critical resource ends the first convergence; what runs already may finish."""

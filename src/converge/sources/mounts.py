@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 # fmt: off
 REMOTE: Final = frozenset((
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "ceph", "afs", "coda", "lustre", "beegfs", "glusterfs",
-    "pvfs2", "gpfs", "davfs", "fuse", "fuseblk", "autofs",
+    "pvfs2", "gpfs", "davfs", "fuse", "autofs",
 ))
 """File systems that send no news and may hang while their server is away (or, autofs, mount things when
 touched): they are never touched on the event loop. All of ``fuse.*`` belongs to them, but for the ones below."""
