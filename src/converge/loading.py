@@ -292,9 +292,9 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
         from converge.secrets.declared import keep_secret
 
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
-    ids = run._declared.keys()
+    declared = types.MappingProxyType(run._declared)
     try:
-        graph = build_graph([resource.among(ids) for resource in run._declared.values()])
+        graph = build_graph([resource.among(declared) for resource in run._declared.values()])
     except Mistakes as raised:
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
     if run._mistakes:
