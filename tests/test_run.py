@@ -110,8 +110,10 @@ def test_an_unknown_kind_does_not_end_the_search_for_mistakes(declared: Declared
 
 
 def test_an_unknown_name_says_so_however_it_is_used(declared: Declared) -> None:
-    (text,) = mistakes(declared, "r.platfrom.os")
-    assert text == "AttributeError: there is no r.platfrom (did you mean platform?)"
+    first, second = mistakes(declared, "r.platfrom.os")
+    assert first == "there is no r.platfrom (did you mean platform?)"
+    assert second == "AttributeError: there is no r.platfrom"
+    assert mistakes(declared, "r.platfrom") == [first]
 
 
 def test_no_option_is_near_another_by_chance(declared: Declared) -> None:

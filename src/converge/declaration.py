@@ -375,12 +375,16 @@ class Run:
         # Hidden from type checkers, which would take every misspelt name for a kind; typed blueprints use r.declare.
         def __getattr__(self, name: str) -> object:
             """The kind that an installed package offers by this name."""
-            from converge.plugins import kind_named
+            from converge.plugins import kind_named, names
 
             if name.startswith("_"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             kind = kind_named(name)
-            return _UnknownKind(self, name) if kind is None else partial(self.declare, kind)
+            if kind is not None:
+                return partial(self.declare, kind)
+            own = [each for each in dir(self) if not each.startswith("_")]
+            self._mistakes.append(Mistake(_caller(), None, f"there is no r.{name}{nearest(name, [*own, *names()])}"))
+            return _UnknownKind(self, name)
 
     def _declare(self, where: Location, kind: type[R], args: Sequence[object], kwargs: dict[str, Any]) -> R:
         if self._defaults and (defaults := self._defaults.get(kind)):
@@ -427,28 +431,21 @@ class Run:
 
 
 class _UnknownKind:
-    """What ``r.pakage`` is: calling it is a mistake like any other, so that the rest of the blueprint is looked at."""
+    """What ``r.pakage`` is: a mistake already. Whatever is done with it, the rest of the blueprint is looked at."""
 
     def __init__(self, run: Run, name: str) -> None:
         self._run = run
         self._name = name
 
-    def _said(self) -> str:
-        from converge.plugins import names
-
-        own = [name for name in dir(self._run) if not name.startswith("_")]
-        return f"there is no r.{self._name}{nearest(self._name, [*own, *names()])}"
-
     def __call__(self, *args: object, **options: object) -> Resource:
         del options
         text = str(args[0]) if args else ""
         stand_in = _StandIn(of=_Unknown(f"{self._name}:{text}"))
-        self._run._mistakes.append(Mistake(_caller(), None, self._said()))
         self._run._add(stand_in)
         return stand_in
 
     def __getattr__(self, name: str) -> object:
-        raise AttributeError(self._said())
+        raise AttributeError(f"there is no r.{self._name}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

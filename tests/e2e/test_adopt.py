@@ -88,7 +88,7 @@ def test_what_is_not_there_is_told_and_the_others_are_printed(things: Path, caps
         (["flie", "x"], "there is no kind called 'flie' (did you mean file?)"),
         (["file"], "which file? Give one name or more"),
         (["hostname", "web1"], "a machine has one hostname; leave out web1"),
-        (["package", "-n"], "unrecognized arguments: -n"),
+        (["package", "-n"], "there is no option -n"),
         (["package", "a b"], "is no name of a package"),
         (["user", "../x"], "there is no user"),
         (["sysctl", "../../etc/shadow"], "is no key"),
