@@ -57,6 +57,12 @@ MODES = {
     "mode=-1": "mode=-1 is out of range; a mode lies between 0 and 0o7777",
     "mode=True": "mode must be int or None, not True; write it as mode=0o644",
 }
+LISTS = {
+    "acl=5": "acl must be a list of str, not 5",
+    "acl='user:x:r'": "acl must be a list of str, not 'user:x:r'",
+    "mode=0o600, acl=['x:r']": '\'x:r\' is no entry of an access list; write "user:www-data:rx" or "group:adm:r"',
+    "acl=['user:x:r']": "acl needs mode=, which says what owner, group and others may",
+}
 FILE = {
     "content=5": "content must be str or bytes or None, not 5",
     "content='\\ud800'": "content holds characters that cannot be written as UTF-8; give it as bytes",
@@ -92,6 +98,8 @@ DIRECTORY = {
     "purge=1": "purge must be bool, not 1",
     "force=1": "force must be bool, not 1",
     "force=True": 'force=True only has a meaning with state="absent"',
+    "default_acl=5": "default_acl must be a list of str, not 5",
+    "default_acl=['user:x:r']": "default_acl needs mode=, which says what owner, group and others may",
     "purge=True, state='absent'": 'with state="absent" the directory goes away; leave out mode, recurse and purge',
     "content='x'": "has no option content",
 }
@@ -145,8 +153,8 @@ EXEC = {
     "command='x', cretes='/y'": "has no option cretes (did you mean creates",
 }
 CASES = [
-    *[("file", given, said) for given, said in (EVERY_KIND | EVERY_ENTRY | MODES | FILE).items()],
-    *[("directory", given, said) for given, said in (EVERY_KIND | EVERY_ENTRY | MODES | DIRECTORY).items()],
+    *[("file", given, said) for given, said in (EVERY_KIND | EVERY_ENTRY | MODES | LISTS | FILE).items()],
+    *[("directory", given, said) for given, said in (EVERY_KIND | EVERY_ENTRY | MODES | LISTS | DIRECTORY).items()],
     *[("symlink", f"target='x', {given}", said) for given, said in (EVERY_KIND | EVERY_ENTRY).items()],
     *[("symlink", given, said) for given, said in SYMLINK.items()],
     *[("exec", f"command='x', {given}", said) for given, said in EVERY_KIND.items()],

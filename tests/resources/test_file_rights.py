@@ -658,10 +658,11 @@ def test_a_file_of_root_that_is_exchanged_meanwhile_is_not_given_away(home: Path
 
 
 def test_large_content_is_validated_and_goes_live(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CONVERGE_RUNTIME_DIR", str(home.parent / "run"))
+    monkeypatch.setenv("CONVERGE_STATE_DIR", str(home.parent / "state"))
     (home.parent / "large").write_bytes(os.urandom(3_000_000))
     settle(File(home / "f", source=str(home.parent / "large"), validate=["test", "-s", "%s"]))
     assert (home / "f").read_bytes() == (home.parent / "large").read_bytes()
+    assert os.listdir(home.parent / "state") == []
 
 
 def test_a_list_whose_user_does_not_exist_yet_waits(home: Path) -> None:

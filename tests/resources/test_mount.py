@@ -255,3 +255,16 @@ def test_a_condition_on_a_mount() -> None:
     assert list(mount_point("/srv").triggers()) == [MountsChanged("/srv")]
     with pytest.raises(ValueError, match="must be an absolute path"):
         mount_point("srv")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: plays an unprivileged user")
+def test_what_a_link_of_a_user_leads_to_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "point").mkdir()
+    (tmp_path / "link").symlink_to("private")
+    it = Mount(f"{tmp_path}/point", f"{tmp_path}/link", options="bind")
+    live.require_place(it, ())
+    os.lchown(tmp_path / "link", 12345, 12345)
+    for source in (f"{tmp_path}/link", f"{tmp_path}/link/"):
+        with pytest.raises(ResourceError, match="owned by uid 12345, who could point it elsewhere"):
+            live.require_place(Mount(it.path, source, options="bind"), ())

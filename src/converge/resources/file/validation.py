@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from converge.paths import ensure_dir, runtime_dir
+from converge.paths import ensure_dir, runtime_dir, state_dir
 from converge.resources.base import ResourceError
 from converge.resources.file.content import READ, Content, Large, pieces
-from converge.resources.file.errors import shown
+from converge.resources.file.errors import explain, shown
 from converge.resources.file.replacement import write_all
 
 if TYPE_CHECKING:
@@ -36,19 +36,27 @@ def validated(file: File, content: Content) -> Iterator[Content]:
 
     In a directory that others may write, they could exchange the new file while the command looks at it.
     """
-    folder = tempfile.mkdtemp(prefix="validate-", dir=ensure_dir(runtime_dir()))
+    base = runtime_dir() if isinstance(content, bytes) else state_dir()  # the former is in memory
+    folder = tempfile.mkdtemp(prefix="validate-", dir=ensure_dir(base))
+    place = os.path.join(folder, file.name())
     try:
-        place = os.path.join(folder, file.name())
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            for piece in pieces(content):
-                write_all(handle, piece)
-        finally:
-            os.close(handle)
+            _write(place, content)
+        except OSError as error:
+            raise ResourceError(f"{shown(file.at)} cannot be written for validate: {explain(error, folder)}") from error
         validate(file, place)
         yield content if isinstance(content, bytes) else Large(content.size, lambda: os.open(place, READ))
     finally:
         shutil.rmtree(folder)
+
+
+def _write(place: str, content: Content) -> None:
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        for piece in pieces(content):
+            write_all(handle, piece)
+    finally:
+        os.close(handle)
 
 
 def validate(file: File, place: str) -> None:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from converge import process
 from converge.resources.base import Change, NotYet, ResourceError
+from converge.resources.file.names import owner_name
+from converge.resources.file.traverse import Directories
+from converge.resources.file.trust import trusted
 from converge.resources.mount import options
 from converge.resources.mount.table import Mounted, Table, read_table
 
@@ -57,6 +60,20 @@ def require_place(it: Mount, changes: tuple[Change, ...]) -> None:
     source = it.device()
     if source.startswith("/") and not os.path.exists(source):
         raise NotYet(f"{source}, which is to be mounted at {it.path}, does not exist", f"file:{source}", changes)
+    if source.startswith("/"):
+        _refuse_links_of_users(source)
+
+
+def _refuse_links_of_users(source: str) -> None:
+    """Links that a user made could lead to any directory, which would then be seen where it is mounted."""
+    with Directories() as directories:
+        folder, _, name = source.rpartition("/")
+        handle = directories.open(folder)
+        status = os.stat(name or ".", dir_fd=handle, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode) and not trusted(status.st_uid):
+            raise ResourceError(
+                f"{source} is a symbolic link owned by {owner_name(status.st_uid)}, who could point it elsewhere"
+            )
 
 
 def mount(it: Mount) -> None:
@@ -69,6 +86,7 @@ def mount(it: Mount) -> None:
         unmount_one(it)
     if read_table().at(it.path) is not None:
         return  # what was wrong only hid it
+    require_place(it, ())  # anew, since whom a directory on the way belongs to may have put a link there meanwhile
     fstype = [] if it.fstype is None or options.is_bind(it.options) else ["-t", it.fstype]
     _run(it, ["mount", *fstype, "-o", it.options, "--", it.device(), it.path])
 
