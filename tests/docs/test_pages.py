@@ -137,3 +137,12 @@ def test_the_screenshot_loads_nothing_from_elsewhere() -> None:
     picture = Path(ROOT / "docs" / "screenshot.svg").read_text()
     assert "url(http" not in picture
     assert "/tmp/" not in picture
+
+
+def test_what_is_said_of_security_names_tests_that_there_are() -> None:
+    named = re.findall(r"`((?:tests/[\w/]+|test_\w+)(?:\.py)?)(?:::(\w+))?`", PAGES["docs/security.md"])
+    assert len(named) > 15
+    for path, test in named:
+        found = [ROOT / path] if "/" in path else list((ROOT / "tests").rglob(path))
+        assert found and found[0].exists(), path
+        assert not test or test in found[0].read_text(), test
