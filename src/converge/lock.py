@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from converge.errors import AlreadyRunning
+from converge.fserrors import doing
 from converge.openflags import open_flags
 from converge.paths import ensure_dir, runtime_dir
 
@@ -24,12 +25,14 @@ def hold(name: str, wanted: str) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
     try:
         try:
-            _lock(descriptor)
+            with doing("locking it", path):
+                _lock(descriptor)
         except BlockingIOError as error:
             holder = _read(descriptor).decode(errors="replace").strip() or "another process"
             raise AlreadyRunning(_refusal(name, wanted, holder, path)) from error
         os.ftruncate(descriptor, 0)
-        _write(descriptor, f"process {os.getpid()}: converge serve {wanted}".encode(errors="replace"))
+        with doing("writing who holds the lock", path):
+            _write(descriptor, f"process {os.getpid()}: converge serve {wanted}".encode(errors="replace"))
         yield
         os.ftruncate(descriptor, 0)
     finally:

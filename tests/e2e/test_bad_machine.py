@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from converge.fserrors import describe, doing
+
 if TYPE_CHECKING:
     from .conftest import Place
 
@@ -265,3 +267,31 @@ def test_a_name_or_a_path_that_is_too_long(place: Place) -> None:
     for path in ('HERE / ("y" * 256)', 'f"{HERE}/" + "z/" * 2020 + "f"', '"/" + "z/" * 3000 + "f"'):
         place.declare(f'r.file({path}, content="x")' + OTHER)
         assert "too long" in failed(place)["error"] or "does not exist" in failed(place)["error"]
+
+
+@pytest.mark.parametrize("folder", ["run", "state"])
+def test_a_full_folder_of_our_own_is_named(place: Place, mount: Callable[..., None], folder: str) -> None:
+    place.declare('a = r.file(HERE / "a", content="x")\nr.exec("b", "true", only_on=a)')
+    own = place.root / folder
+    own.mkdir(mode=0o700)
+    mount(own, "size=4k,mode=700,nr_inodes=10")
+    (own / "filler").write_bytes(b"x" * 4096)
+    said = place.once()
+    assert said.code == 1
+    assert f"{own}/" in said.out + said.err
+    assert "No space left on device (writing " in said.out + said.err
+    if folder == "run":
+        assert said.err == f"converge: {own}/site.lock: No space left on device (writing who holds the lock)\n"
+
+
+def test_what_an_error_is_about_is_said_even_where_only_a_descriptor_was_known() -> None:
+    with (
+        pytest.raises(OSError, match="No space") as caught,
+        doing("writing it", "/run/x"),
+        open("/dev/full", "wb", 0) as full,
+    ):
+        full.write(b"x")
+    assert describe(caught.value) == "/run/x: No space left on device (writing it)"
+    assert describe(FileNotFoundError(2, "No such file or directory", "/a", None, "/b")) == (
+        "/a -> /b: No such file or directory"
+    )

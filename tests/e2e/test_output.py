@@ -269,4 +269,4 @@ def test_a_full_disk_under_the_output_is_told_and_no_traceback(place: Place, com
         assert (place.managed / "new").read_text() == "x"
     else:
         assert done.returncode == 1
-        assert done.stderr == "converge: No space left on device\n"
+        assert done.stderr == "converge: standard output: No space left on device\n"

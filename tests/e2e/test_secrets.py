@@ -231,6 +231,8 @@ def test_a_fault_of_a_kind_shows_no_value_in_its_traceback(vault: Place) -> None
                 return self.name
             def triggers(self):
                 raise RuntimeError(f"no idea what {self.value} is")
+            def retry_delay_seconds(self):
+                raise RuntimeError(f"no idea when {self.value} is")
             def check(self):
                 raise RuntimeError(f"cannot use {self.value}")
         """,
@@ -240,7 +242,8 @@ def test_a_fault_of_a_kind_shows_no_value_in_its_traceback(vault: Place) -> None
     served = vault.once()
     assert served.code == 1
     assert "Traceback" in served.err
-    assert "RuntimeError: no idea what *** is" in served.err
+    assert "RuntimeError: no idea when *** is" in served.err
+    assert "unexpected RuntimeError: no idea what *** is; it is polled" in served.out
     for said in (planned, served):
         no_value_in(said.out + said.err, "the traceback")
 

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = _run(argv)
     if error := _flush(sys.stdout):
         if code == exit_codes.OK and not isinstance(error, BrokenPipeError):
-            _complain(error.strerror or error, code)
+            _complain(f"standard output: {error.strerror or error}", code)
         code = code or exit_codes.ERROR
     _flush(sys.stderr)
     return code
@@ -42,6 +42,7 @@ def _run(argv: Sequence[str] | None) -> int:
     """Turn what a person can put right into a sentence and an exit code."""
     from converge.cli.options import parse
     from converge.errors import BlueprintNotFound, ConvergeError, Mistakes, NotRoot
+    from converge.fserrors import describe
     from converge.resources.base import ResourceError
     from converge.secrets.redaction import Redactor
 
@@ -70,8 +71,7 @@ def _run(argv: Sequence[str] | None) -> int:
         # Whoever read our output has gone (converge plan | head), and needs no sentence about it.
         return exit_codes.ERROR
     except OSError as error:
-        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return complain(f"{place}{error.strerror or error}", exit_codes.ERROR)
+        return complain(describe(error), exit_codes.ERROR)
     except Exception:
         if not redactor:
             raise

@@ -25,6 +25,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
     from converge.errors import ConvergeError
+    from converge.fserrors import doing
 
     folder = arguments.folder
     paths = [os.path.normpath(os.path.join(folder, name)) for name in _FILES]
@@ -35,7 +36,7 @@ def run(arguments: Arguments) -> int:
         with open(os.path.join(_FIRST, name), encoding="utf-8") as first:
             text = first.read()
         # Never over a file that came to be there meanwhile.
-        with open(path, "x", encoding="utf-8") as file:
+        with doing("writing it", path), open(path, "x", encoding="utf-8") as file:
             file.write(text)
     if arguments.out == "json":
         import json

@@ -29,6 +29,7 @@ def run(arguments: Arguments) -> int:
     from converge.cli.running import exit_code, gc_paused
     from converge.engine.ledger import read_ledger
     from converge.engine.loop import Loop
+    from converge.fserrors import telling
     from converge.loading import load
     from converge.observers import observer_for
     from converge.observers.redacted import Redacted
@@ -44,7 +45,8 @@ def run(arguments: Arguments) -> int:
             summary = loop.run()
         finally:
             if not loop.unheard:
-                observer.close()
+                with telling():
+                    observer.close()
     if loop.unheard:
         os._exit(exit_codes.ERROR)
     if loop.interrupted:

@@ -41,6 +41,7 @@ def run(arguments: Arguments) -> int:
     from converge.engine.ledger import open_ledger
     from converge.engine.loop import Loop
     from converge.engine.reload import Reloader
+    from converge.fserrors import telling
     from converge.loading import load
     from converge.lock import hold
 
@@ -60,8 +61,9 @@ def run(arguments: Arguments) -> int:
             summary = loop.run(reloader)
         finally:
             if not loop.unheard:
-                for observer in observers:
-                    observer.close()
+                with telling():
+                    for observer in observers:
+                        observer.close()
     if loop.unheard:
         # The interpreter would wait at its end for the thread that waits for the reader.
         os._exit(exit_codes.OK if loop.interrupted else exit_codes.ERROR)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 
 from converge.errors import ConvergeError
+from converge.fserrors import doing
 from converge.openflags import open_flags
 from converge.paths import ensure_dir, state_dir
 
@@ -64,7 +65,7 @@ class FileLedger(Ledger):
             self._read()
 
     def _read(self) -> None:
-        with open(self._path, "rb") as file:
+        with doing("reading which refreshes are due", self._path), open(self._path, "rb") as file:
             text = file.read()
         try:
             self._debts = {str(debtor): set(map(str, causes)) for debtor, causes in json.loads(text).items()}
@@ -76,20 +77,21 @@ class FileLedger(Ledger):
     def save(self) -> None:
         if not self._unsaved:
             return
-        text = json.dumps({debtor: sorted(causes) for debtor, causes in sorted(self._debts.items())})
-        temporary = f"{self._path}.new"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, self._path)
-        if sys.platform != "win32":  # where a folder cannot be opened, and need not be
-            folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with doing("writing which refreshes are due", self._path):
+            text = json.dumps({debtor: sorted(causes) for debtor, causes in sorted(self._debts.items())})
+            temporary = f"{self._path}.new"
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _FLAGS, 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, self._path)
+            if sys.platform != "win32":  # where a folder cannot be opened, and need not be
+                folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
         super().save()
 
 

@@ -34,6 +34,7 @@ from converge.engine.watching import POLL
 from converge.engine.watching import Watching as Sources
 from converge.errors import ConvergeError
 from converge.exhaustion import none_left
+from converge.fserrors import telling
 from converge.graph.graph import Graph
 from converge.resources.base import Every, ResourceError, Trigger
 from converge.sources.wake import WakeSource
@@ -285,10 +286,11 @@ class Loop:
                     self._latest[event.id] = event.status
                     if event.status == "changed":
                         self._changed.add(event.id)
-            for teller in self._tellers:
-                for event in events:
-                    teller.see(event)
-            self._flush()
+            with telling():
+                for teller in self._tellers:
+                    for event in events:
+                        teller.see(event)
+                self._flush()
         except OSError as error:
             self._fail(error)
 

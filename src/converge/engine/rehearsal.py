@@ -51,7 +51,7 @@ class Rehearsal:
             if self._cancelled:
                 return
             child = self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "converge.engine.rehearsal"],
+                [sys.executable, *_flags(), "-m", "converge.engine.rehearsal"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         assert child.stdin is not None  # noqa: S101 - for the type checker
@@ -70,6 +70,12 @@ class Rehearsal:
             self._cancelled = True
             if self._child is not None and self._child.poll() is None:
                 process.end(self._child)
+
+
+def _flags() -> list[str]:
+    """It imports from nowhere that we would not import from, and never from the current folder."""
+    wanted = {"-I": sys.flags.isolated, "-P": True, "-E": sys.flags.ignore_environment, "-s": sys.flags.no_user_site}
+    return [flag for flag, given in wanted.items() if given]
 
 
 def _judge(answer: bytes, returncode: int) -> None:

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from converge.engine.rehearsal import Order, Rehearsal
 from converge.engine.threads import start_thread
 from converge.errors import ConvergeError
+from converge.fserrors import describe
 from converge.graph.graph import Graph
 from converge.loading import Loaded, load
 from converge.resources.base import PathChanged, Trigger
@@ -127,7 +128,8 @@ class Reloader:
                 self._now_made_of(self._files | error.files)
             return error
         except (OSError, MemoryError) as error:
-            return NotNow(f"no process can be started: {error}")
+            why = describe(error) if isinstance(error, OSError) else "there is no memory left"
+            return NotNow(f"no process can be started: {why}")
         except BaseException as error:  # noqa: BLE001 - whatever a blueprint raises
             return ConvergeError(f"{type(error).__name__}: {error}")
 

@@ -12,7 +12,8 @@ from converge.engine.threads import start_thread
 from converge.engine.wording import in_words
 from converge.resources.base import Resource
 
-_CHUNK: Final = 256
+_CHUNK: Final = 4096
+"""Members of a kind in one call, each of which lists the folders that they are in."""
 _THREADS: Final = 4
 _PATIENCE: Final = 5.0
 """Seconds without progress after which the first check waits no longer; a dead mount may hold a thread for ever."""

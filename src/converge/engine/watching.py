@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from converge.fserrors import describe
 from converge.platform import this_os
 from converge.resources.base import (
     Every,
@@ -184,6 +185,10 @@ class Watching:
         return self._report
 
 
+def _why(error: BaseException) -> str:
+    return describe(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+
+
 class _Kept:
     """One source, opened when first needed and again whenever it breaks."""
 
@@ -259,7 +264,7 @@ class _Kept:
             if asyncio.get_running_loop().time() - self._opened_at > _LONGEST_RETRY:
                 self._delay = _FIRST_RETRY
         self._watching.report()(
-            "warning", f"news from the system stopped ({error}); polling, and trying again in {self._delay:.0f} s"
+            "warning", f"news from the system stopped ({_why(error)}); polling, and trying again in {self._delay:.0f} s"
         )
         for key in self._wanted:
             self._watching.poll(key, POLL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from converge.fserrors import describe
 from converge.resources.base import Change, Resource, ResourceError, State
 
 
@@ -10,8 +11,7 @@ def in_words(error: Exception) -> str:
     if isinstance(error, ResourceError):
         return str(error)
     if isinstance(error, OSError):
-        text = error.strerror or str(error)
-        return f"{error.filename}: {text}" if error.filename is not None else text
+        return describe(error)
     return f"unexpected {type(error).__name__}: {error}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from converge.fserrors import doing
 from converge.resources.file.place import look
 from converge.resources.file.replacement import Replacement
 from converge.resources.file.traverse import Directories, sync_directory
@@ -26,11 +27,12 @@ def replace_text(path: str, text: str) -> None:
         handle = directories.open(folder or "/")
         new = Replacement(handle, name)
         try:
-            new.write(text.encode())
-            new.dress(look(handle, name), None, None, None)
-            new.sync()
-            new.publish()
-            sync_directory(handle)
+            with doing("writing it anew", path):
+                new.write(text.encode())
+                new.dress(look(handle, name), None, None, None)
+                new.sync()
+                new.publish()
+                sync_directory(handle)
         finally:
             new.discard()
 
@@ -41,7 +43,7 @@ def create_private(path: str, text: str) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         raise SecretError(f"{path} exists already, and may still be needed to decrypt; choose another name") from None
-    with open(handle, "w", encoding="utf-8") as file:
+    with doing("writing it", path), open(handle, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(handle)
