@@ -18,7 +18,7 @@ from converge.resources.package.manager import Conffiles, Installed, Manager, Ma
 
 @dataclass(frozen=True, slots=True)
 class Solver(Manager):
-    """As apt is: what is asked for comes, with what it needs; what conflicts with that, or needs what goes, goes."""
+    """A manager as apt is: what is asked for comes, with its needs; what is in the way, or needs what goes, goes."""
 
     name: ClassVar[str] = "apt"
 

