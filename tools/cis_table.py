@@ -34,17 +34,23 @@ def _linux() -> str:
 
 def _linux_table(section: str, rules: list[catalogue.Rule]) -> Iterator[str]:
     yield f"### {section}\n\n"
-    yield "| Debian 12 | Ubuntu 22.04 | what holds | why | resources |\n|---|---|---|---|---|\n"
+    yield f"| {' | '.join(catalogue.EDITIONS.values())} | recommendation | why | only with | resources |\n"
+    yield f"|{'---|' * (len(catalogue.EDITIONS) + 4)}\n"
     for rule in rules:
-        numbers = [", ".join(each) or "–" for each in (rule.debian, rule.ubuntu)]
+        numbers = [", ".join(rule.own_numbers(edition)) or "–" for edition in catalogue.EDITIONS]
         resources = ", ".join(f"`{id}`" for id in _linux_ids(rule))
-        yield f"| {' | '.join(numbers)} | {rule.title} | {rule.why} | {resources} |\n"
+        yield f"| {' | '.join(numbers)} | {rule.title} | {rule.why} | {_also(rule.extra)} | {resources} |\n"
+
+
+def _also(extra: str) -> str:
+    return f"`also` ({extra})" if extra else ""
 
 
 def _linux_ids(rule: catalogue.Rule) -> list[str]:
     run = Run(platform=pretended_platform("linux", "debian"))
     # Parameters with which everything is declared.
-    given = linux.Options(banner="-", cron_users=("root",), static_ipv6=True, time_servers=("ntp.example.com",))
+    given = linux.Options(banner="-", cron_users=("root",), static_ipv6=True, time_servers=("ntp.example.com",),
+                           ssh_users=("ada",))  # fmt: skip
     linux.declare(run, [rule], given)
     ids = list(run._declared)
     return [id for id in ids if not id.startswith(_ASIDE) or "sshd_config.d" in id] or ids[-1:]
@@ -63,13 +69,14 @@ def _macos() -> str:
 def _guarded(rules: Sequence[Rule[G]], system: Os, declare: Callable[[Run, Rule[G]], None]) -> str:
     def rows(section: str) -> Iterator[str]:
         yield f"### {section}\n\n"
-        yield "| number | what holds | why | only with | resources |\n|---|---|---|---|---|\n"
+        yield "| number | recommendation | why | only with | resources |\n|---|---|---|---|---|\n"
         for rule in rules:
             if rule.section == section:
                 run = Run(platform=pretended_platform(system))
                 declare(run, rule)
                 resources = ", ".join(f"`{id}`" for id in run._declared)
-                guard = f"`unguarded={rule.guard}`" if rule.guard else ""
+                needs = (f"`unguarded={rule.guard}`" if rule.guard else "", _also(rule.extra))
+                guard = ", ".join(each for each in needs if each)
                 yield f"| {rule.number} | {rule.title} | {rule.why} | {guard} | {resources} |\n"
 
     return "\n".join("".join(rows(section)) for section in dict.fromkeys(rule.section for rule in rules))

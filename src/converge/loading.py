@@ -308,9 +308,9 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
         from converge.secrets.declared import keep_secret
 
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
-    ids = run._declared.keys()
+    declared = types.MappingProxyType(run._declared)
     try:
-        resources = [resource.among(ids) for resource in run._declared.values()]
+        resources = [resource.among(declared) for resource in run._declared.values()]
         graph = build_graph(resources, run._by_include, run._warnings)
     except Mistakes as raised:
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised

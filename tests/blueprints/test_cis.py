@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,23 +27,39 @@ SYSTEMS: dict[str, tuple[Recommendation, ...]] = {
 }  # fmt: skip
 
 
-def _beginnings(each: Recommendation) -> set[str]:
-    numbers = [number.split(".") for number in each.all_numbers()]
-    return {".".join(number[: length + 1]) for number in numbers for length in range(len(number))}
+def _beginnings(numbers: Iterable[str]) -> set[str]:
+    split = [number.split(".") for number in numbers]
+    return {".".join(number[: length + 1]) for number in split for length in range(len(number))}
 
 
-@given(system=st.sampled_from(sorted(SYSTEMS)), data=st.data())
-def test_what_is_chosen_is_in_a_section_and_not_skipped(system: str, data: st.DataObject) -> None:
+def _called(everything: Sequence[Recommendation], names: Iterable[str], edition: str) -> list[Recommendation]:
+    """What these names mean: numbers of one's own edition, or else of another."""
+    found = []
+    for name in names:
+        own = [each for each in everything if name in {each.section, *_beginnings(each.own_numbers(edition))}]
+        found += own or [each for each in everything if name in _beginnings(each.all_numbers())]
+    return found
+
+
+@given(
+    system=st.sampled_from(sorted(SYSTEMS)),
+    edition=st.sampled_from(["debian-12", "ubuntu-24.04", "ubuntu-22.04"]),
+    data=st.data(),
+)
+def test_what_is_chosen_is_in_a_section_and_not_skipped(system: str, edition: str, data: st.DataObject) -> None:
     everything = SYSTEMS[system]
     sections = sorted({each.section for each in everything})
-    names = sorted({*sections, *(name for each in everything for name in _beginnings(each))})
+    names = sorted({*sections, *(name for each in everything for name in _beginnings(each.all_numbers()))})
     wanted = data.draw(st.lists(st.sampled_from(sections), max_size=3))
-    skip = data.draw(st.lists(st.sampled_from(names), max_size=3))
-    result = chosen(everything, wanted, skip)
-    assert result == [
+    skip, also = (data.draw(st.lists(st.sampled_from(names), max_size=3)) for _ in range(2))
+    left_out, added = (_called(everything, each, edition) for each in (skip, also))
+    whole = {each.section for each in everything} - {each.section for each in everything if not each.extra}
+    assert chosen(everything, wanted, skip, also, edition) == [
         each
         for each in everything
-        if (not wanted or each.section in wanted) and not {each.section, *_beginnings(each)} & set(skip)
+        if (not wanted or each.section in wanted)
+        and each not in left_out
+        and (not each.extra or each in added or each.section in whole & set(wanted))
     ]
 
 
@@ -53,7 +69,7 @@ def test_what_nothing_is_called_is_refused(system: str, name: str) -> None:
     if name not in {each.section for each in everything}:
         with pytest.raises(ConvergeError, match="cis has no section"):
             chosen(everything, [name], [])
-    if not any(name == each.section or name in _beginnings(each) for each in everything):
+    if not any(name == each.section or name in _beginnings(each.all_numbers()) for each in everything):
         with pytest.raises(ConvergeError, match="nothing in cis is called"):
             chosen(everything, [], [name])
 
@@ -61,7 +77,8 @@ def test_what_nothing_is_called_is_refused(system: str, name: str) -> None:
 def all_of(platform: Any, **parameters: Any) -> set[str]:
     """The ids that ``cis`` declares, with all that may be done."""
     people = {"people": ["ada"]} if platform == "darwin" else {}
-    site = declare("cis", platform=platform, **{"unguarded": list(GUARDED[platform][1]), **people, **parameters})
+    everything = {"unguarded": list(GUARDED[platform][1]), "also": sorted({each.section for each in SYSTEMS[platform]})}
+    site = declare("cis", platform=platform, **{**everything, **people, **parameters})
     assert site.mistakes == ()
     return set(site.ids)
 

@@ -21,9 +21,9 @@ from converge.testing import Site, declare
 
 _CHAPTERS = {
     "updates": ("1",), "firewall": ("2.2",), "sharing": ("2.3",), "time": ("2.3.2",), "menus": ("2.4",),
-    "privacy": ("2.6",), "energy": ("2.9",), "screen": ("2.10", "5.7"), "login": ("2.10", "2.11", "2.12", "5.9"),
-    "logging": ("3",), "services": ("4",), "files": ("5.1",), "passwords": ("5.2",), "sudo": ("5",),
-    "programs": ("6",),
+    "privacy": ("2.5", "2.6", "2.9.1"), "energy": ("2.9",), "screen": ("2.10", "5.7"),
+    "login": ("2.10", "2.11", "2.12", "5.9"), "logging": ("3",), "services": ("4",), "files": ("5.1",),
+    "passwords": ("5.2",), "sudo": ("5",), "programs": ("6",),
 }  # fmt: skip
 _PEOPLE = ("ada", "bob")
 _PROGRAMS = Path(__file__).with_name("macos_programs.py")
@@ -50,13 +50,23 @@ def test_every_recommendation_is_there_once_and_in_its_section() -> None:
     rules = macos.rules()
     numbers = [rule.number for rule in rules]
     assert len(numbers) == len(set(numbers)) > 50
-    assert numbers == sorted(numbers, key=lambda number: [int(each) for each in number.split(".")])
+    plain = [number for number in numbers if not number.startswith("M26-")]
+    assert plain == sorted(plain, key=lambda number: [int(each) for each in number.split(".")])
     assert {rule.section for rule in rules} == set(SECTIONS) == set(_CHAPTERS)
     for rule in rules:
-        assert re.fullmatch(r"\d+(\.\d+){1,3}", rule.number)
-        assert f"{rule.number}.".startswith(tuple(f"{each}." for each in _CHAPTERS[rule.section])), rule
+        assert re.fullmatch(r"(M26-)?\d+(\.\d+){1,3}", rule.number)
+        assert rule.number.startswith("M26-") == bool(rule.extra)
+        assert f"{rule.number}.".removeprefix("M26-").startswith(
+            tuple(f"{each}." for each in _CHAPTERS[rule.section])
+        ), rule
         assert rule.title
         assert rule.why.endswith((".", "?"))
+
+
+def test_what_macos_26_adds_is_kept_where_it_is_named() -> None:
+    plain, more = whole(), cis(unguarded=list(GUARDS), people=list(_PEOPLE), also=["M26-2"])
+    assert more.mistakes == ()
+    assert {"plist:~ada/com.apple.Siri:VoiceTriggerUserEnabled"} <= set(more.ids) - set(plain.ids)
 
 
 def test_nothing_that_can_lock_out_is_done_unless_it_is_named() -> None:

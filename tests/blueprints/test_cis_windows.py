@@ -16,7 +16,8 @@ _CHAPTERS = {
     "passwords": "1.1", "lockout": "1.2", "accounts": "2.3", "logon": "2.3", "sharing": "2.3", "authentication": "2.3",
     "uac": "2.3", "firewall": "9", "audit": "17", "hardening": "18", "network": "18.6", "printing": "18.7",
     "system": "18", "components": "18.10", "event-log": "18.10.26", "defender": "18.10", "remote-desktop": "18",
-    "powershell": "18.10.87", "winrm": "18.10.89", "updates": "18.10.93",
+    "powershell": "18.10.87", "winrm": "18.10", "updates": "18.10.93",
+    "services": "W11-5", "device-guard": "18.9.5",
 }  # fmt: skip
 
 
@@ -37,22 +38,41 @@ def test_every_recommendation_is_there_once_and_in_its_section() -> None:
     assert len(numbers) == len(set(numbers)) > 240
     assert {rule.section for rule in rules} == set(SECTIONS) == set(_CHAPTERS)
     for rule in rules:
-        assert re.fullmatch(r"\d+(\.\d+){2,6}", rule.number)
-        assert f"{rule.number}.".startswith(f"{_CHAPTERS[rule.section]}."), rule
+        assert re.fullmatch(r"\d+(\.\d+){2,6}|W11-\d+(\.\d+)+", rule.number)
+        assert f"{rule.number}.".removeprefix("W11-").startswith(f"{_CHAPTERS[rule.section].removeprefix('W11-')}."), (
+            rule
+        )
+        assert not rule.number.startswith("W11-") or rule.extra.startswith("Windows 11")
         assert rule.title
         assert rule.why.endswith((".", ")"))
 
 
 def test_nothing_that_can_lock_out_is_done_unless_it_is_named() -> None:
-    everything = set(cis(unguarded=list(GUARDS)).ids)
+    everything = set(cis(unguarded=list(GUARDS), also=list(SECTIONS)).ids)
     careful = set(cis().ids)
     for dangerous in (
         "EnableFirewall", "LocalAccountTokenFilterPolicy", "NoConnectedUser", "UserAuthentication", "RunAsPPL",
         "AllowLocalPolicyMerge", "securitypolicy:MaximumPasswordAge", "LockoutBadCount",
-        r"Service\AllowBasic",
+        r"Service\AllowBasic", "service:sshd", "service:WinRM", "service:TermService", "fDenyTSConnections",
     ):  # fmt: skip
         assert not [id for id in careful if id.endswith(dangerous)]
         assert [id for id in everything if id.endswith(dangerous)]
+
+
+def test_what_is_of_level_2_is_kept_where_it_is_named() -> None:
+    plain, more = set(cis().ids), set(cis(also=["18.10.59.4", "18.10.12.2", "W11-5", "device-guard"]).ids)
+    added = {id.rpartition("\\")[2] for id in more - plain}
+    assert {"EnableDynamicContentInWSB", "DisableCloudOptimizedContent", "LsaCfgFlags", "service:Spooler"} <= added
+    assert not {"service:sshd", "service:WinRM"} & added, "these can lock somebody out"
+    builds = cis()[r"registry:HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\ManagePreviewBuildsPolicyValue"]
+    assert builds.data == 1
+
+
+def test_both_halves_of_the_audit_policy() -> None:
+    for both in (False, True):
+        policies = [each for each in cis(audit_both=both).resources if each.kind == "auditpolicy"]
+        assert len(policies) == 27
+        assert all(each.success and each.failure for each in policies) == both
 
 
 def test_parameters_are_the_owners() -> None:

@@ -127,3 +127,32 @@ def test_a_kernel_queue_that_overflows_loses_nothing(place: Place) -> None:
     daemon.signal(signal.SIGCONT)
     daemon.until(lambda: all((place.managed / name).read_text() == "right" for name in ("a", "b", "last")))
     daemon.notice("overflowed")
+
+
+def test_two_resources_that_undo_each_other_are_named_together_and_left_alone(place: Place) -> None:
+    place.declare(
+        """
+        r.file(HERE / "a", content="x")
+        r.exec("b", f"echo y > {HERE}/a; echo ran >> {HERE}/log", shell=True, unless=f"grep -q y {HERE}/a",
+               watch=[f"{HERE}/a"])
+        r.file(HERE / "other", content="x", limit=1000)
+        """
+    )
+    daemon = place.serve()
+
+    def named() -> list[str]:
+        errors = [str(event.get("error")) for event in daemon.events if event.get("status") == "failed"]
+        return [error for error in errors if "undo each other; one of them has to go" in error]
+
+    daemon.until(named, "they are named")
+    (error,) = named()
+    assert f"file:{place.managed}/a ({place.site}:" in error
+    assert f"exec:b ({place.site}:" in error
+    ran = len((place.managed / "log").read_text().splitlines())
+    assert ran <= 4
+    (place.managed / "other").write_text("tampered")
+    daemon.until_reads(place.managed / "other", "x")
+    assert len((place.managed / "log").read_text().splitlines()) == ran
+    assert len(named()) == 1
+    place.declare('r.file(HERE / "a", content="z")')
+    daemon.until_reads(place.managed / "a", "z")

@@ -251,23 +251,46 @@ def test_a_reader_that_was_never_there_is_no_traceback_either(place: Place, comm
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_daemon_whose_reader_goes_away_ends_without_a_traceback(place: Place) -> None:
-    place.declare('r.file(HERE / "new", content="x")')
+@pytest.mark.parametrize("out", ["serial", "json"])
+def test_a_daemon_goes_on_without_its_reader(place: Place, out: str) -> None:
+    place.declare('print("loading")\nr.file(HERE / "new", content="x", limit=1000)')
     process = subprocess.Popen(
-        [*place.python, "serve", str(place.site), "--out", "serial"],
+        [*place.python, "serve", str(place.site), "--out", out],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=place.env, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    new = place.managed / "new"
+    try:
+        while "watching" not in (line := process.stdout.readline()).lower():
+            assert line
+        process.stdout.close()
+        for _ in range(5):
+            new.write_text("tampered")
+            place.until(lambda: new.read_text() == "x")
+        place.declare('print("loading")\nr.file(HERE / "new", content="y")')  # to a standard error that is gone, too
+        place.until(lambda: new.read_text() == "y")
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+
+
+def test_what_is_applied_ends_before_a_run_whose_reader_has_gone(place: Place) -> None:
+    place.declare(
+        """
+        a = r.file(HERE / "a", content="x")
+        slow = r.exec("slow", f"touch {HERE}/begun; sleep 1; touch {HERE}/done", shell=True, depends_on=a)
+        r.file(HERE / "b", content="x")
+        """
+    )
+    process = subprocess.Popen(
+        [*place.python, "serve", str(place.site), "--timeout", "5s", "--out", "serial"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=place.env, text=True,
     )  # fmt: skip
     assert process.stdout is not None and process.stderr is not None
-    try:
-        while "WATCHING" not in (line := process.stdout.readline()):
-            assert line
-        process.stdout.close()
-        (place.managed / "new").write_text("tampered")
-        assert process.stderr.read() == ""
-        assert process.wait(20) == 1
-    finally:
-        process.kill()
-        process.stderr.close()
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(20)) == ("", 1)
+    assert (place.managed / "begun").exists() == (place.managed / "done").exists()
 
 
 def test_what_a_blueprint_prints_does_not_get_into_the_output(place: Place) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tarfile
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -95,3 +98,24 @@ def test_a_backup_keeps_what_was_replaced_or_removed(place: Place) -> None:
     assert [path.read_text() for path in kept] == ["old a", "old b"]
     assert place.once().code == 0
     assert len(list((place.root / "state/backups").iterdir())) == 2
+
+
+def test_an_archive_that_is_removed_while_guarded_is_not_reported_as_other_things(place: Place) -> None:
+    with tarfile.open(place.root / "app.tar", "w") as tar:
+        for number in range(400):
+            tar.addfile(tarfile.TarInfo(f"d{number % 20}/{number}"))
+    place.declare('r.archive(HERE / "app", "../app.tar", limit=1000)'.replace("HERE / ", "f'{HERE}/' + "))
+    daemon = place.serve("--out", "json")
+    stamp = place.managed / "app" / ".converge-archive"
+    for _ in range(5):
+        daemon.until(stamp.exists, "it is unpacked")
+        # As rm -r may do it: what says what it is goes first, all else takes its time.
+        stamp.unlink()
+        for folder in sorted((place.managed / "app").glob("d*")):
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.01)
+        shutil.rmtree(place.managed / "app", ignore_errors=True)
+        daemon.until(lambda: stamp.exists() and len(list((place.managed / "app").rglob("*"))) == 421, "it is back")
+    assert daemon.stop() == 0
+    assert "replace=True" not in daemon.said()
+    assert '"failed"' not in daemon.said()

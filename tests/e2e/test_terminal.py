@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -164,3 +165,41 @@ def test_a_terminal_that_can_show_neither_gets_serial_output(place: Place, sit: 
     assert terminal.ended() == 0
     assert terminal.text.isascii()
     assert "\x1b" not in terminal.text
+
+
+def test_a_terminal_that_is_lost_ends_a_daemon(place: Place, sit: Sit) -> None:
+    place.declare('r.file(HERE / "a", content="x", limit=1000)')
+    terminal = sit("serve", str(place.site))
+    terminal.until(lambda text: "WATCHING" in text)
+    hang_up(terminal)
+    assert terminal.process.wait(20) == 0
+
+
+def test_one_that_was_started_with_nohup_outlives_its_terminal(place: Place, sit: Sit) -> None:
+    place.declare('r.file(HERE / "a", content="x", limit=1000)')
+    place.python = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *place.python]  # what nohup does
+    terminal = sit("serve", str(place.site))
+    terminal.until(lambda text: "WATCHING" in text)
+    hang_up(terminal)
+    for _ in range(4):
+        (place.managed / "a").write_text("tampered")
+        place.until(lambda: (place.managed / "a").read_text() == "x")
+    place.declare('r.file(HERE / "a", content="y", limit=1000)')
+    place.until(lambda: (place.managed / "a").read_text() == "y")
+    terminal.process.terminate()
+    assert terminal.process.wait(20) == 0
+
+
+def test_sighup_of_a_terminal_that_is_there_loads_the_blueprint_again(place: Place, sit: Sit) -> None:
+    place.declare('r.file(HERE / "a", content="x")')
+    terminal = sit("serve", str(place.site))
+    terminal.until(lambda text: "WATCHING" in text)
+    terminal.process.send_signal(signal.SIGHUP)
+    terminal.until(lambda text: "loaded site again" in text)
+    assert terminal.process.poll() is None
+
+
+def hang_up(terminal: Terminal) -> None:
+    """As where the window is closed, or the connection lost."""
+    for descriptor in (terminal.line, terminal.keyboard):
+        os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)

@@ -47,6 +47,7 @@ def nobodys_place(new_place: Callable[[Path], Place]) -> Iterator[Place]:
     place.user = NOBODY
     place.env |= env | {"HOME": str(root)}
     yield place
+    place.close()
     shutil.rmtree(root)
 
 

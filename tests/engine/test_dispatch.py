@@ -68,6 +68,7 @@ class Harness:
         self.timed_out: list[str] = []
         self.returned: list[str] = []
         self.working: list[list[str]] = []
+        self.said: list[str] = []
         Together.hang.clear()
         Together.calls.clear()
         self.dispatcher = Dispatcher(
@@ -75,6 +76,7 @@ class Harness:
             self.results.extend,
             lambda task, _: self.timed_out.append(task.node.resource.identity()),
             lambda task: self.returned.append(task.node.resource.identity()),
+            lambda severity, text: self.said.append(text),
             lambda calls: self.working.append([call.text for call in calls]),
         )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converge.conditions import Condition
+from converge.engine.settings import Settings as EngineSettings
 from converge.graph.graph import as_ids
 from converge.resources.base import Resource, Trigger
 from converge.testing.simulator import Deed, Pretended, Simulator
@@ -302,3 +306,55 @@ def test_once_conditions_hold_and_nothing_fails_all_is_right(edges: Edges, seed:
     simulator.at(40.0, mend)
     simulator.run()
     assert not simulator.world.wrong
+
+
+# --- two that undo each other ---------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None)
+@given(_graphs(), st.integers(0, 11), st.integers(0, 11), st.booleans(), st.integers(0, 2**32))
+def test_two_that_undo_each_other_are_left_alone_soon(
+    resources: list[Resource], one: int, other: int, both_wrong: bool, seed: int
+) -> None:
+    first, second = (resources[place % len(resources)].id for place in (one, other))
+    if first == second:
+        return
+    simulator = Simulator(resources, seed=seed, wrong=both_wrong, settings=EngineSettings(max_retries=3))
+    simulator.world.undoes = {first: second, second: first}
+    simulator.at(5.0, lambda: simulator.drift(first))
+    simulator.run()  # it comes to rest
+    applies = Counter(deed.id for deed in simulator.deeds if deed.verb == "apply")
+    assert max(applies[first], applies[second]) <= 12
+    nodes = [simulator.scheduler.nodes[id] for id in (first, second)]
+    (left,) = (node for node in nodes if node.feud)
+    assert left.noncompliant
+    assert first in left.error and second in left.error
+    above, id = _above(resources), left.resource.id
+    assert not simulator.world.wrong - {r.id for r in resources if id in above[r.id] | {r.id}}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 5), st.integers(20, 150), st.floats(0.001, 0.3), st.integers(0, 2**32))
+def test_what_others_change_at_times_of_their_own_is_no_feud(size: int, drifts: int, late: float, seed: int) -> None:
+    resources: list[Resource] = [Pretended(f"r{n}", limit=1000) for n in range(size)]
+    simulator = Simulator(resources, seed=seed)
+    times = random.Random(seed)
+    for _ in range(drifts):
+        id = times.choice(resources).id
+        simulator.at(times.uniform(0, 900), lambda id=id: simulator.drift(id, heard_after=late))  # type: ignore[misc]
+    simulator.run()
+    assert not simulator.world.wrong
+    assert not any(node.feud for node in simulator.scheduler.nodes.values())
+
+
+@pytest.mark.parametrize("pause", [0.2, 0.5, 1.0, 3.0])
+def test_somebody_who_changes_two_by_turns_is_no_feud(pause: float) -> None:
+    """Each is put right, and then the other one changed, as a person or a script would."""
+    resources: list[Resource] = [Pretended("r0", limit=1000), Pretended("r1", limit=1000)]
+    simulator = Simulator(resources, wrong=False)
+    for turn in range(30):
+        id = resources[turn % 2].id
+        simulator.at(1 + turn * pause, lambda id=id: simulator.drift(id))  # type: ignore[misc]
+    simulator.run()
+    assert not simulator.world.wrong
+    assert not any(node.feud for node in simulator.scheduler.nodes.values())

@@ -12,7 +12,7 @@ from converge.engine.events import Notice, Outcome
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
-from converge.resources.base import Busy, Change, NotYet, Resource, ResourceError, State, Trigger
+from converge.resources.base import Busy, Change, NotYet, Refusal, Resource, ResourceError, State, Trigger
 from converge.resources.file.regular import File
 from converge.resources.mount import Mount
 from converge.testing.simulator import Pretended
@@ -584,3 +584,31 @@ def test_an_apply_that_seemed_to_fail_is_followed_by_a_look_at_what_depends_on_i
     bench.checked(only(bench.take()))
     bench.take()
     assert bench.started == [("check", "b")]
+
+
+# --- advice ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("planning", [False, True])
+def test_nobody_is_advised_to_lose_something_after_one_look(planning: bool) -> None:
+    bench = Bench(Pretended("a", retry=0), planning=planning)
+    bench.failed(only(bench.take()), Refusal("holds other things; move them away"))
+    assert bench.outcomes() == []
+    assert bench.take() == []
+    assert not bench.scheduler.quiet()
+    bench.now += 0.5
+    bench.failed(only(bench.take()), Refusal("holds other things; move them away"))
+    assert bench.outcomes() == [("a", "failed")]
+
+
+def test_what_the_second_look_contradicts_is_not_said() -> None:
+    bench = Bench(Pretended("a", retry=0))
+    bench.failed(only(bench.take()), Refusal("holds other things; move them away"))
+    bench.now += 0.5
+    bench.checked(only(bench.take()), WRONG)
+    bench.applied(only(bench.take()))
+    assert bench.outcomes() == [("a", "changed")]
+    bench.scheduler.mark("pretended:a", bench.now + 10)
+    bench.now += 10
+    bench.failed(only(bench.take()), Refusal("holds other things; move them away"))
+    assert bench.outcomes() == [], "the look before was another time"

@@ -255,3 +255,16 @@ def test_a_setting_of_the_kernel_is_adopted_as_it_is() -> None:
     for key, said in (("net.nosuch", "no setting"), ("net.ipv4", "group of settings"), ("../x.y", "is no key")):
         with pytest.raises(ResourceError, match=said):
             Sysctl.adopt(key)
+
+
+def test_access_lists_are_adopted(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("x")
+    file = File(tmp_path / "f", mode=0o640, acl=["user:nobody:rw"])
+    folder = Directory(tmp_path / "d", mode=0o750, acl=["user:nobody:rx"], default_acl=["group:12345:rwx"])
+    for declared in (file, folder):
+        declared.apply(declared.check())
+        adopted = type(declared).adopt(declared.at).resource
+        assert isinstance(adopted, File | Directory)
+        assert adopted.check() == ()
+        assert (adopted.mode, list(adopted.acl)) == (declared.mode, list(declared.acl))
+    assert list(Directory.adopt(folder.at).resource.default_entries()) == ["group:12345:rwx"]  # type: ignore[attr-defined]

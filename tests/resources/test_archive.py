@@ -23,9 +23,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.resources import stirred
 from converge.resources.archive import STAMP, Archive
 from converge.resources.archive.unpacking import unpack
-from converge.resources.base import IN_SYNC, NotYet, ResourceError, State
+from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
 from converge.resources.file.replacement import temporary_name
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -121,11 +122,14 @@ def test_another_archive_takes_its_place_as_a_whole(tmp_path: Path, app: Path) -
     assert sorted(os.listdir(tmp_path)) == ["app.tar.gz", "dest"]
 
 
-def test_what_else_is_there_is_not_lost_unless_told(tmp_path: Path, app: Path) -> None:
+def test_what_else_is_there_is_not_lost_unless_told(tmp_path: Path, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dest = tmp_path / "dest"
     dest.mkdir()
     (dest / "precious").write_text("data")
-    with pytest.raises(ResourceError, match="holds other things than this archive"):
+    with pytest.raises(Busy, match="somebody is at work in"):  # it may be just being removed
+        Archive(str(dest), str(app)).check()
+    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    with pytest.raises(Refusal, match="holds other things than this archive"):
         Archive(str(dest), str(app)).check()
     converge(Archive(str(dest), str(app), replace=True))
     assert "precious" not in tree(dest)
@@ -359,3 +363,89 @@ def test_a_download(tmp_path: Path, app: Path, served: Callable[[str], str], mon
 def test_mistakes(it: Archive, mistake: str) -> None:
     (text,) = it.mistakes()
     assert mistake in text
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A directory of an unprivileged user, next to one of root."""
+    with tempfile.TemporaryDirectory() as top:
+        place = Path(top, "u1")
+        place.mkdir()
+        os.chown(place, 12345, 12345)
+        yield place
+
+
+@as_root
+def test_an_archive_is_not_read_through_a_link_of_a_user(home: Path, app: Path) -> None:
+    shutil.copy(app, home.parent / "secret.tar")
+    (home / "app.tar").symlink_to(home.parent / "secret.tar")
+    os.lchown(home / "app.tar", 12345, 12345)
+    it = Archive(str(home / "dest"), str(home / "app.tar"))
+    with pytest.raises(ResourceError, match=r"symbolic link .* owned by uid 12345"):
+        it.check()
+
+
+@as_root
+def test_an_archive_of_root_that_a_user_may_have_moved_is_not_unpacked(home: Path, app: Path) -> None:
+    shutil.copy(app, home / "app.tar")
+    (home / "app.tar").chmod(0o600)
+    with pytest.raises(ResourceError, match="belongs to root and is not readable by everybody"):
+        Archive(str(home / "dest"), str(home / "app.tar")).check()
+    os.chown(home / "app.tar", 12345, 12345)
+    converge(Archive(str(home / "dest"), str(home / "app.tar")))
+
+
+@as_root
+def test_a_fifo_in_place_of_the_archive_or_of_its_stamp_holds_nothing_up(home: Path, app: Path) -> None:
+    os.mkfifo(home / "app.tar")
+    with pytest.raises(ResourceError, match="is not a regular file"):
+        Archive(str(home / "dest"), str(home / "app.tar")).check()
+    (home / "dest").mkdir()
+    os.mkfifo(home / "dest" / STAMP)
+    with pytest.raises(ResourceError, match="is not a regular file"):
+        Archive(str(home / "dest"), str(app)).check()
+
+
+@as_root
+def test_another_owner_gets_no_write_bits_of_the_former_one(home: Path, app: Path) -> None:
+    it = Archive(str(home / "dest"), str(app), owner=12345)
+    converge(it)
+    (home / "dest").chmod(0o2777)
+    it = Archive(str(home / "dest"), str(app), owner="root")
+    assert {change.property: change.to for change in converge(it)} == {"owner": "root", "mode": "0755"}
+    assert stat.S_IMODE((home / "dest").stat().st_mode) == 0o755
+
+
+@as_root
+def test_a_staging_directory_that_is_exchanged_receives_nothing(
+    home: Path, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user moves a directory of their own onto the name, between its making and its opening."""
+    (home / "theirs").mkdir()
+    os.chown(home / "theirs", 12345, 12345)
+    make = os.mkdir
+
+    def exchanged(name: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        if "converge" in name:
+            os.rename(name, f"{name}-away", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            os.rename(home / "theirs", name, dst_dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", exchanged)
+    it = Archive(str(home / "dest"), str(app))
+    with pytest.raises(ResourceError, match="was replaced by another directory while it was made"):
+        it.apply(it.check())
+    assert not (home / "dest").exists()
+
+
+@as_root
+def test_a_directory_of_root_that_a_user_names_like_a_leftover_stays(home: Path, app: Path) -> None:
+    (home / "private").mkdir()
+    (home / "private" / "kept").touch()
+    (home / "private").rename(home / temporary_name("dest"))
+    theirs = home / temporary_name("dest")
+    theirs.mkdir()
+    os.chown(theirs, 12345, 12345)
+    Archive.tidy_many([Archive(str(home / "dest"), str(app))])
+    assert not theirs.exists()
+    assert [path.name for path in home.rglob("kept")] == ["kept"]

@@ -201,8 +201,24 @@ def test_another_name_of_somebody_elses_file_is_not_given_away(home: Path, tmp_p
     file = fill(home)
     file.unlink()
     os.link(secret, file)
-    refused("authorized_keys belongs to root; remove it")
+    refused("authorized_keys belongs to root, and converge-ann may have moved it there")
     assert secret.stat().st_uid == 0
+
+
+@root
+def test_a_file_of_root_that_was_moved_there_is_not_given_away(home: Path) -> None:
+    secret = home / "secret"
+    secret.write_text(f"{ONE}\nroot:hash\n")
+    secret.chmod(0o600)
+    file = fill(home)
+    secret.rename(file)
+    refused("authorized_keys belongs to root, and converge-ann may have moved it there")
+    with pytest.raises(ResourceError, match="may have moved it there"):
+        AuthorizedKeys(NAME, [ONE]).apply(())
+    assert (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (0, 0o600)
+    file.chmod(0o644)  # what everybody may read can be given
+    converge(AuthorizedKeys(NAME, [ONE]))
+    assert file.stat().st_uid == ANN
 
 
 @root

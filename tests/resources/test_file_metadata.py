@@ -36,13 +36,16 @@ def test_owner_and_group_of_a_new_file(tmp_path: Path) -> None:
 
 
 @root
-def test_owner_is_repaired_in_place_and_keeps_set_user_id(tmp_path: Path) -> None:
+def test_owner_is_repaired_in_place_and_set_user_id_goes(tmp_path: Path) -> None:
     place = tmp_path / "f"
     place.write_text("x")
     place.chmod(0o4755)
     inode = place.stat().st_ino
-    assert facts(settle(File(place, owner=BOB))) == {"owner": ("root", "12345", "update")}
-    assert (place.stat().st_ino, stat.S_IMODE(place.stat().st_mode)) == (inode, 0o4755)
+    assert facts(settle(File(place, owner=BOB))) == {
+        "mode": ("4755", "0755", "update"),
+        "owner": ("root", "12345", "update"),
+    }
+    assert (place.stat().st_ino, stat.S_IMODE(place.stat().st_mode)) == (inode, 0o755)
 
 
 @root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge.resources.base import IN_SYNC, Busy, FirewallChanged, LinkChanged, ResourceError, State
-from converge.resources.firewall import Firewall, FirewallPolicy, nft, ssh
+from converge.resources.firewall import Firewall, FirewallPolicy, live, nft, ssh
 from converge.resources.firewall.expressions import expressions, shape, words
 from converge.resources.firewall.nft import NftError
 from converge.resources.firewall.tags import parse, policy_comment, rule_comment
@@ -28,6 +29,7 @@ class Kernel:
     def __init__(self) -> None:
         self.chains: dict[str, dict[str, Any]] | None = None
         self.flags: list[str] = []
+        self.sets: dict[str, list[Any]] = {}
         self.transactions: list[list[Any]] = []
         self.refused: Any = None
         self._handles = itertools.count(1)
@@ -35,7 +37,7 @@ class Kernel:
     def run(self, commands: Sequence[Any]) -> list[Any]:
         if "list" in commands[0]:
             return self._list(commands[0]["list"])
-        before = copy.deepcopy((self.chains, self.flags))
+        before = copy.deepcopy((self.chains, self.flags, self.sets))
         self.transactions.append(list(commands))
         try:
             for command in commands:
@@ -43,7 +45,7 @@ class Kernel:
                 ((kind, content),) = what.items()
                 getattr(self, f"{verb}_{kind}")(content)
         except (NftError, StopIteration) as error:
-            self.chains, self.flags = before
+            self.chains, self.flags, self.sets = before
             raise NftError("No such file or directory") from error
         return []
 
@@ -54,6 +56,7 @@ class Kernel:
             raise NftError("No such file or directory")
         return [
             {"table": {"family": "inet", "name": "converge", **({"flags": self.flags} if self.flags else {})}},
+            *({"set": {"name": name}} for name in self.sets),
             *({"chain": chain["chain"]} for chain in self.chains.values()),
             *({"rule": dict(rule)} for chain in self.chains.values() for rule in chain["rules"]),
         ]
@@ -66,6 +69,19 @@ class Kernel:
         assert self.chains is not None
         there = self.chains.setdefault(content["name"], {"chain": content, "rules": []})
         there["chain"] = {**there["chain"], "policy": content["policy"]}
+
+    def add_set(self, content: Any) -> None:
+        self.sets.setdefault(content["name"], [])
+
+    def flush_set(self, content: Any) -> None:
+        self.sets[content["name"]].clear()
+
+    def delete_set(self, content: Any) -> None:
+        assert f"@{content['name']}" not in str(self.chains)
+        del self.sets[content["name"]]
+
+    def add_element(self, content: Any) -> None:
+        self.sets[content["name"]] += [element["concat"] for element in content["elem"]]
 
     def flush_chain(self, content: Any) -> None:
         self.chains[content["name"]]["rules"].clear()  # type: ignore[index]
@@ -83,6 +99,8 @@ class Kernel:
     def _place(self, content: Any, before: int | None) -> None:
         if self.refused is not None and self.refused(content):
             raise NftError("Invalid argument")
+        for name in re.findall(r"'@(\w+)'", str(content)):
+            assert name in self.sets
         rules = self.rules(content["chain"])
         at = len(rules) if before is None else next(i for i, rule in enumerate(rules) if rule["handle"] == before)
         rules.insert(at, {**content, "handle": next(self._handles)})
@@ -106,12 +124,20 @@ class Kernel:
         self.rules().insert(at, content)
 
 
+OPEN = [
+    live.Connection("tcp", 4, ("192.0.2.1", 22, "192.0.2.9", 50000)),
+    live.Connection("udp", 6, ("2001:db8::1", 53, "2001:db8::9", 50000)),
+    live.Connection("udp", 6, ("2001:db8::1", 53, "2001:db8::9", 50000)),
+]
+
+
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     made = Kernel()
     monkeypatch.setattr(nft, "run", made.run)
     monkeypatch.setattr(nft, "readable", lambda: True)
     monkeypatch.setattr(ssh, "ssh_ports", lambda: {22})
+    monkeypatch.setattr(live, "connections", lambda: iter(OPEN))
     monkeypatch.setattr("converge.resources.firewall.policies.ssh_ports", lambda: {22})
     return made
 
@@ -502,13 +528,19 @@ class TestPolicy:
     def shown(self, kernel: Kernel, chain: str = "input") -> list[str]:
         return [words(rule["expr"]) for rule in kernel.rules(chain)]
 
-    def test_what_must_pass_comes_with_it_in_one_transaction(self, kernel: Kernel) -> None:
+    def test_what_must_pass_comes_before_it(self, kernel: Kernel) -> None:
         self.converge(FirewallPolicy("inbound", "block"), FirewallPolicy("outbound", "block", keep_ssh=False))
-        assert len(kernel.transactions) == 1
+        rules, policies = kernel.transactions
+        assert not [each for each in rules if each.get("add", {}).get("chain", {}).get("policy") == "drop"]
+        assert not [each for each in policies if "rule" in each.get("add", {})]
         assert kernel.chains is not None
         assert {chain["chain"]["policy"] for chain in kernel.chains.values()} == {"drop"}
         assert self.shown(kernel) == [
             "ct state established, related accept",
+            "not the first ip daddr . tcp dport . ip saddr . tcp sport @inbound_tcp4 accept",
+            "not the first ip6 daddr . tcp dport . ip6 saddr . tcp sport @inbound_tcp6 accept",
+            "ip daddr . udp dport . ip saddr . udp sport @inbound_udp4 accept",
+            "ip6 daddr . udp dport . ip6 saddr . udp sport @inbound_udp6 accept",
             "iifname lo accept",
             "icmpv6 type 130-136, 143 accept",
             "ip6 saddr fe80::/10 udp dport 546 accept",
@@ -519,8 +551,26 @@ class TestPolicy:
     def test_declared_rules_stand_between_its_own(self, kernel: Kernel) -> None:
         self.converge(FirewallPolicy("inbound", "block"))
         converge(declared(Firewall("b", port=2, order=10**6), Firewall("a", port=1, order=-(10**6))))
-        assert kernel.names() == ["first"] * 4 + ["a", "b", "last"]
+        assert kernel.names() == ["first"] * 8 + ["a", "b", "last"]
         assert FirewallPolicy("inbound", "block").check() == IN_SYNC
+
+    def test_open_connections_come_with_it(self, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.converge(FirewallPolicy("inbound", "block"))
+        filled = {
+            "inbound_tcp4": [["192.0.2.1", 22, "192.0.2.9", 50000]],
+            "inbound_tcp6": [],
+            "inbound_udp4": [],
+            "inbound_udp6": [["2001:db8::1", 53, "2001:db8::9", 50000]],
+        }
+        assert kernel.sets == filled
+        # Somebody opens the machine; what is open by then stays, and what has ended meanwhile is let in no more.
+        assert kernel.chains is not None
+        kernel.chains["input"]["chain"]["policy"] = "accept"
+        monkeypatch.setattr(live, "connections", lambda: iter(OPEN[:1]))
+        self.converge(FirewallPolicy("inbound", "block"))
+        assert kernel.sets == {**filled, "inbound_udp6": []}
+        self.converge(FirewallPolicy("inbound", "allow"))
+        assert kernel.sets == {}
 
     def test_allowing_takes_them_away(self, kernel: Kernel) -> None:
         self.converge(FirewallPolicy("inbound", "block"))

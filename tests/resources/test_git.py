@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from converge.process import variables
-from converge.resources.base import IN_SYNC, Busy, NotYet, ResourceError, State
+from converge.resources import stirred
+from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
 from converge.resources.git import Git, commands
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -107,13 +110,18 @@ def test_it_comes_from_another_place_now(tmp_path: Path, upstream: Repository) -
     assert (change.property, change.from_) == ("repo", str(upstream.path))
 
 
-def test_local_changes_are_kept_unless_told(tmp_path: Path, upstream: Repository) -> None:
+def test_local_changes_are_kept_unless_told(
+    tmp_path: Path, upstream: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dest, repo = tmp_path / "dest", str(upstream.path)
     it = Git(str(dest), repo, revision="v1")
     converge(it)
     (dest / "file").write_text("edited")
     (dest / "untracked").write_text("mine")
-    with pytest.raises(ResourceError, match=r"has local changes \(file\)"):
+    with pytest.raises(Busy, match="somebody is at work in"):
+        it.check()
+    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    with pytest.raises(Refusal, match=r"has local changes \(file\)"):
         it.check()
     (change,) = converge(Git(str(dest), repo, revision="v1", force=True))
     assert change.property == "files"
@@ -171,12 +179,17 @@ def test_half_a_checkout_is_given_time_to_become_whole_or_nothing(tmp_path: Path
     assert not isinstance(raised.value, Busy)
 
 
-def test_what_else_is_there_is_not_touched(tmp_path: Path, upstream: Repository) -> None:
+def test_what_else_is_there_is_not_touched(
+    tmp_path: Path, upstream: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dest = tmp_path / "dest"
     dest.mkdir()
     assert Git(str(dest), str(upstream.path)).check()
     (dest / "precious").write_text("data")
-    with pytest.raises(ResourceError, match="holds other things and is no checkout"):
+    with pytest.raises(Busy, match="somebody is at work in"):
+        Git(str(dest), str(upstream.path)).check()
+    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    with pytest.raises(Refusal, match="holds other things and is no checkout"):
         Git(str(dest), str(upstream.path)).check()
     with pytest.raises(NotYet) as raised:
         Git(str(tmp_path / "none" / "dest"), str(upstream.path)).check()
@@ -236,3 +249,54 @@ def test_mistakes(it: Git, mistake: str) -> None:
 @pytest.mark.parametrize("repo", ["/r", "https://h/r", "git@h:r", "ssh://h:22/r", "file:///r"])
 def test_addresses(repo: str) -> None:
     assert list(Git("/x", repo, revision="feature/x-1.2").mistakes()) == []
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A directory of ``nobody``, which they can reach, with a repository."""
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        place = Path(top, "home")
+        place.mkdir()
+        Repository(place / "upstream")
+        subprocess.run(["chown", "-R", "nobody", place], check=True)
+        yield place
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_in_a_users_directory_git_runs_as_that_user(nobodys: Path) -> None:
+    it = Git(str(nobodys / "dest"), f"file://{nobodys}/upstream", revision="v1")
+    converge(it)
+    assert content(it) == "one"
+    assert {path.stat().st_uid for path in nobodys.rglob("*")} == {65534}
+    with pytest.raises(ResourceError, match='can be written by nobody, who could lead git to other places; say user="'):
+        Git(str(nobodys / "other"), f"file://{nobodys}/upstream", user="root").check()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_where_others_may_write_git_does_not_run_as_root(nobodys: Path) -> None:
+    os.chown(nobodys, 0, 0)
+    nobodys.chmod(0o777)
+    with pytest.raises(ResourceError, match=f"{nobodys} can be written by others"):
+        Git(str(nobodys / "dest"), f"file://{nobodys}/upstream").check()
+    converge(Git(str(nobodys / "dest"), f"file://{nobodys}/upstream", user="nobody"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_staging_directory_that_is_exchanged_leads_nowhere(nobodys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user puts a link to a place of root where git is to work, as soon as it is there."""
+    private = nobodys.parent / "private"
+    private.mkdir(mode=0o700)
+    create = commands.create
+
+    def exchanged(it: Git, path: str) -> None:
+        os.rename(path, f"{path}-away")
+        os.symlink(private, path)
+        create(it, path)
+
+    monkeypatch.setattr(commands, "create", exchanged)
+    it = Git(str(nobodys / "dest"), f"file://{nobodys}/upstream")
+    with pytest.raises(ResourceError):
+        it.apply(it.check())
+    assert os.listdir(private) == []
+    assert not (nobodys / "dest").exists()

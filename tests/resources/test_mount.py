@@ -168,7 +168,23 @@ def test_only_its_own_line_is_touched() -> None:
     assert fstab.entries(fstab.with_entry(twice, ENTRY), "/srv/my files") == [ENTRY]
 
 
-words = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Z")) | st.just(" "), min_size=1).map(
+def test_an_escape_is_a_byte() -> None:
+    """As libmount, and editors that follow it, write what is no ASCII."""
+    text = "/dev/sdx1 /mnt/caf\\303\\251 ext4 defaults 0 0\n"
+    (found,) = fstab.entries(text, "/mnt/café")
+    assert fstab.with_entry(text, found) == "/dev/sdx1 /mnt/café ext4 defaults 0 0\n", "and it is not doubled"
+
+
+def test_the_last_of_an_option_counts() -> None:
+    assert differs(Mount("/srv", fstype="tmpfs", options="nosuid,size=1g,size=10m")) == {}
+    one, other = (ENTRY._replace(options=options) for options in ("size=1g,size=2m", "size=2m,size=1g"))
+    assert not one.means(other)
+    assert one.means(one)
+    waits = ENTRY._replace(options="x-systemd.requires=a,x-systemd.requires=b")
+    assert not waits.means(ENTRY._replace(options="x-systemd.requires=b"))
+
+
+words = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\r"), min_size=1).map(
     lambda text: "/" + text.strip("/")
 )
 

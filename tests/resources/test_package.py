@@ -223,7 +223,7 @@ def test_exactly_the_bad_ones_fail(bad: set[str], stale: set[str], absent: bool)
 def test_one_transaction_for_all() -> None:
     manager = Pretended("/nowhere")
     assert put_right(manager, *map(Package, NAMES)) == [None] * len(NAMES)
-    assert manager.calls == [("simulate",), ("install", *NAMES)]
+    assert manager.calls == [("simulate",), ("simulate",), ("install", *NAMES)]
 
 
 def test_what_else_would_come() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -197,6 +198,34 @@ class TestDifferences:
         with pytest.raises(Busy):
             judge(web(state="running"), again)
         assert differs(web(state="stopped"), again) == [("state", "restarting", "stopped")]
+
+    @given(
+        restarts=st.integers(0, 10**6),
+        ran=st.floats(0, 10**6),
+        delay=st.floats(0, 600),
+        waiting=st.booleans(),
+        sub_state=st.sampled_from(["auto-restart", "auto-restart-queued"]),
+    )
+    def test_what_systemd_restarted_is_right_when_it_has_run_for_its_delay(
+        self, restarts: int, ran: float, delay: float, waiting: bool, sub_state: str
+    ) -> None:
+        facts: dict[str, Any] = {"restarts": restarts, "ran": ran, "restart_delay": delay}
+        if waiting:
+            facts |= {"active_state": "activating", "sub_state": sub_state}
+        unit = replace(UP, **facts)
+        if not waiting and (restarts == 0 or ran >= max(delay, 10)):
+            assert judge(web(state="running"), unit) == IN_SYNC
+            return
+        if waiting and restarts and ran < max(delay, 10):
+            with pytest.raises(ResourceError, match="keeps restarting: systemd restarted it") as failed:
+                judge(web(state="running"), unit)
+            assert not isinstance(failed.value, Busy)
+            return
+        with pytest.raises(Busy) as told:
+            judge(web(state="running"), unit)
+        # A loop is busy until that is a failure; what heals is right before.
+        assert told.value.at_most > delay + max(delay, 10)
+        assert 0 < told.value.again <= told.value.at_most
 
     def test_what_never_stays_running(self) -> None:
         once = Unit("web.service", type="oneshot", remains=False)

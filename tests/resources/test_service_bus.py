@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,11 @@ import pytest
 
 from converge.resources.base import Busy, ResourceError, UnitChanged
 from converge.resources.service.systemd import calls, repair
+from converge.resources.service.systemd import units as units_module
 from converge.resources.service.systemd.bus import Bus
 from converge.resources.service.systemd.calls import MANAGER, MANAGER_PATH, SYSTEMD, Call, Refused
 from converge.resources.service.systemd.units import look
+from converge.sources import dbus
 from converge.sources.dbus import SHUTDOWN, UnitSource
 
 pytestmark = [
@@ -250,12 +253,54 @@ def row(name: str, active: str = "active", sub: str = "running", load: str = "lo
 
 
 class TestUnits:
-    def test_many_are_one_question(self, scene: Scene) -> None:
+    @pytest.fixture(autouse=True)
+    def invocations(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
+        """Has a unit be started so many seconds ago, as its link in /run/systemd/units tells."""
+        monkeypatch.setattr(units_module, "_INVOCATIONS", f"{tmp_path}/invocation:")
+
+        def started(name: str, ago: float) -> None:
+            link = tmp_path / f"invocation:{name}"
+            link.symlink_to("0123456789abcdef")
+            os.utime(link, (time.time() - ago,) * 2, follow_symlinks=False)
+
+        return started
+
+    def test_many_are_one_question(self, scene: Scene, invocations: Callable[[str, float], None]) -> None:
+        for number in range(50):
+            invocations(f"u{number}.service", 3600)
         names = [f"u{number}.service" for number in range(50)]
         scene.answers["ListUnitsByNames"] = lambda body: ("a(ssssssouso)", [[_path(row(name)) for name in body[0]]])
         units = look(Bus(scene.address), names, files=(), running=names)
         assert [unit.name for unit in units] == names
         assert scene.called == ["ListUnitsByNames"]
+
+    def test_only_young_services_are_asked_for_their_restarts(
+        self, scene: Scene, invocations: Callable[[str, float], None]
+    ) -> None:
+        invocations("old.service", 3600)
+        for name in ("fresh.service", "loop.service"):
+            invocations(name, 1)
+        answers = {"loop.service": {"NRestarts": ("u", 7), "RestartUSec": ("t", 3_000_000)}}
+        now = int(time.monotonic() * 1e6)
+        answers["loop.service"]["ActiveEnterTimestampMonotonic"] = ("t", now - 1_500_000)
+        for name in ("ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic"):
+            answers["loop.service"][name] = ("t", 0)
+        scene.answers["ListUnitsByNames"] = lambda body: ("a(ssssssouso)", [[_path(row(name)) for name in body[0]]])
+        counts = iter([("u", 0), ("u", 7)])
+
+        def get(body: list[Any]) -> tuple[str, list[Any]]:
+            value = next(counts) if body[1] == "NRestarts" else answers["loop.service"][body[1]]
+            from dbus_fast import Variant
+
+            return "v", [Variant(*value)]
+
+        scene.answers["Get"] = get
+        names = ["old.service", "fresh.service", "loop.service", "x.socket"]
+        old, fresh, loop, other = look(Bus(scene.address), names, files=(), running=names)
+        assert [unit.unproved for unit in (old, fresh, other)] == [0, 0, 0]
+        assert (loop.restarts, loop.restart_delay) == (7, 3.0)
+        assert 8 < loop.unproved < 8.5
+        assert scene.called == ["ListUnitsByNames", *["Get"] * 6]
 
     def test_a_unit_that_is_not_there_may_have_a_file(self, scene: Scene) -> None:
         gone = [_path(row(name, "inactive", "dead", "not-found")) for name in ("a.service", "b.service")]
@@ -311,6 +356,26 @@ class TestNews:
     def test_only_what_a_unit_comes_to_rest_in(self, scene: Scene, state: str, job: int, marked: bool) -> None:
         marks = self.play(scene, lambda: self.changes(scene, "web.service", state, job), "web.service", "other.service")
         assert marks == (["web.service"] if marked else [])
+
+    def test_a_crash_loop_is_told_of_now_and_then(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """News makes a resource that was given up be tried anew, so a loop's own must not come for ever."""
+        monkeypatch.setattr(dbus, "_LOOP_TOLD_EVERY", 1.0)
+
+        def ends() -> None:
+            from dbus_fast import Variant
+
+            changed = {"ActiveState": Variant("s", "activating"), "SubState": Variant("s", "auto-restart")}
+            path = f"{MANAGER_PATH}/unit/web_2eservice"
+            interface = "org.freedesktop.DBus.Properties"
+            scene.tell("PropertiesChanged", "sa{sv}as", [f"{SYSTEMD}.Unit", changed, []], path, interface)
+
+        def loop() -> None:
+            for _ in range(20):
+                ends()
+                self.changes(scene, "web.service", "active")
+
+        assert self.play(scene, loop, "web.service") == ["web.service"] * 2
+        assert self.play(scene, lambda: (loop(), time.sleep(1.3)), "web.service") == ["web.service"] * 3
 
     def test_the_end_of_a_job_and_an_alias(self, scene: Scene) -> None:
         def steps() -> None:

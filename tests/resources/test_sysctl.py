@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge.resources.base import IN_SYNC, Change, LinkChanged, NotYet, PathChanged, ResourceError, State
-from converge.resources.sysctl import Sysctl, keys, lines, setting
+from converge.resources.sysctl import Sysctl, keys, lines, setting, values
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="others than root get another answer")
 
@@ -167,6 +167,28 @@ class TestConverging:
         converge(Sysctl("a.b", " 4096   131072 6291456 ", persist=False))
         assert machine.get("b") == "4096\t131072\t6291456\n"
         assert not machine.file.exists()
+
+    @pytest.mark.parametrize(
+        ("now", "wanted"),
+        [("1", "0x1"), ("1", "01"), ("8", "010"), ("-1", "-01"), ("8080-8081", "8080,8081"), ("1-3,7", "7,3,1-2"),
+         ("1\t2", "0x1  02"), ("18446744073709551615", "0xffffffffffffffff")],
+    )  # fmt: skip
+    def test_other_ways_to_write_the_same_are_right(self, machine: Machine, now: str, wanted: str) -> None:
+        machine.put("b", f"{now}\n")
+        converge(Sysctl("a.b", wanted, persist=False))
+        assert machine.get("b") == f"{now}\n"
+
+    @pytest.mark.parametrize(
+        ("now", "wanted"),
+        [("10", "010"), ("1", "0x2"), ("8080-8082", "8080,8082"), ("1 2", "1"), ("", "0"), ("09", "9")],
+    )
+    def test_what_is_not_the_same_differs(self, now: str, wanted: str) -> None:
+        assert not values.same(now, wanted)
+
+    @given(st.lists(st.integers(0, 70), min_size=1), st.lists(st.integers(0, 70), min_size=1))
+    def test_lists_of_ranges_are_compared_as_sets(self, one: list[int], other: list[int]) -> None:
+        texts = [",".join(map(str, numbers)) for numbers in (one, other)]
+        assert values.same(*texts) == (set(one) == set(other))
 
     def test_many_share_one_file(self, machine: Machine) -> None:
         machine.file.write_text("# mine\nother.key = 5\na/k1=7\na.k1 = 8\n")

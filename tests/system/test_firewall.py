@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 BLUEPRINT = "/etc/converge/wall.py"
 HEAD = """
@@ -272,6 +275,106 @@ def test_a_blocking_policy_never_shuts_the_administrator_out(machine: Any) -> No
         each.stdin.close()
         assert each.wait(10) == 0
     machine.run("systemctl", "stop", "guard", "server")
+
+
+LIVE = """
+import ctypes, json, os, socket, subprocess, sys, time
+
+libc = ctypes.CDLL(None, use_errno=True)
+HERE, CLIENT = os.open("/proc/self/ns/net", os.O_RDONLY), os.open("/run/netns/client", os.O_RDONLY)
+PLACES = {"10.9.0.1": HERE, "fd09::1": HERE, "10.9.0.2": CLIENT, "fd09::2": CLIENT}
+
+def made(address, kind):
+    assert libc.setns(PLACES[address], 0x40000000) == 0
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    libc.setns(HERE, 0x40000000)
+    made.settimeout(1.5)
+    return made
+
+def opened(kind, server, client, port):
+    listener = made(server, kind)
+    listener.bind((server, port))
+    other = made(client, kind)
+    if kind == socket.SOCK_STREAM:
+        listener.listen()
+        other.connect((server, port))
+        return listener.accept()[0], other
+    other.connect((server, port))
+    other.send(b"hello")
+    listener.connect(listener.recvfrom(5)[1])
+    return listener, other
+
+def says(one, other):
+    try:
+        one.send(b"word")
+        return other.recv(4) == b"word"
+    except OSError:
+        return False
+
+def loops(one, other):
+    return all(says(*pair) for pair in ((one, other), (other, one)) * 2)
+
+def again(one, other):
+    ours, theirs = one.getsockname(), one.getpeername()
+    for each in (one, other):
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, sys.byteorder) + bytes(4))
+        each.close()
+    listener, other = made(ours[0], socket.SOCK_STREAM), made(theirs[0], socket.SOCK_STREAM)
+    listener.bind(ours)
+    listener.listen()
+    other.bind(theirs)
+    time.sleep(11)  # nf_conntrack_tcp_timeout_close
+    try:
+        other.connect(ours)
+        return True
+    except OSError:
+        return False
+
+pairs, port = {}, 7000
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for server, client in (("10.9.0.1", "10.9.0.2"), ("fd09::1", "fd09::2")):
+        for first in (server, client):
+            for ends in ((server, client), (client, server)):
+                port += 1
+                one, other = opened(kind, *ends, port)
+                name = f"{kind.name} {ends[0]}:{port}, {first} speaks first"
+                pairs[name] = (one, other) if first == ends[0] else (other, one)
+done = subprocess.run([sys.executable, "-m", "converge", "--out", "serial", "serve", sys.argv[1], "--timeout", "1s"])
+assert done.returncode == 0
+cut = [name for name, pair in pairs.items() if not loops(*pair)]
+new = []
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for server, client in (("10.9.0.1", "10.9.0.2"), ("fd09::2", "fd09::1"), ("10.9.0.2", "10.9.0.1")):
+        port += 1
+        try:
+            new.append(loops(*opened(kind, server, client, port)))
+        except OSError:
+            new.append(False)
+# The very ports of one that was open, once it has ended: a first packet of the other side is a new connection.
+name, (one, other) = next(iter(pairs.items()))
+print(json.dumps({"cut": cut, "new": new, "again": again(one, other)}))
+"""
+
+
+@pytest.mark.parametrize("blocked", [("inbound",), ("outbound",), ("inbound", "outbound")], ids="+".join)
+@pytest.mark.parametrize("loose", [1, 0], ids=["loose", "strict"])
+def test_the_first_policy_cuts_no_connection(machine: Any, blocked: tuple[str, ...], loose: int) -> None:
+    """Connections that no conntrack has seen, idle while the policy comes; either end speaks first afterwards."""
+    machine.run("sh", "-c", SSH)
+    machine.run("sh", "-c", f"echo {loose} >/proc/sys/net/netfilter/nf_conntrack_tcp_loose", check=False)
+    machine.write(
+        BLUEPRINT, HEAD + "".join(f'    r.firewall_policy("{each}", "block", keep_ssh=False)\n' for each in blocked)
+    )
+    machine.write("/root/live.py", LIVE)
+    said = json.loads(machine.run(str(machine.python), "/root/live.py", BLUEPRINT).stdout.splitlines()[-1])
+    assert said["cut"] == []
+    # To us, to them, to us; what the policy does not block may pass.
+    inward, outward = "inbound" not in blocked, "outbound" not in blocked
+    assert said["new"] == [inward, outward, outward] * 2
+    assert said["again"] is ("inbound" not in blocked)
+    planned(machine)
+    machine.run("nft", "flush", "ruleset")
 
 
 KEPT = (

@@ -256,3 +256,51 @@ def test_somebody_elses_upgrade(machine: Any, repository: Repository) -> None:
     machine.run("systemctl", "is-active", "sleeper")
     time.sleep(1.0)  # for what must not come
     assert '"changed"' not in log(machine)[len(before) :], log(machine)[len(before) :]
+
+
+def test_what_cannot_be_together_is_left_alone(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("cona", "1.0", "Conflicts: conb\n")
+    repository.add("conb")
+    repository.add("tool", "1.0", "Depends: tool-data\n")
+    repository.add("tool-data")
+    repository.add("other")
+    repository.publish()
+    both = "r.package('cona')\nr.package('conb')\nr.package('other')"
+
+    def both_fail(body: str, names: list[str], *words: str) -> None:
+        site.declare(body)
+        planned = {each["id"]: each for each in site.plan()["resources"]}
+        for found in (planned, site.converge(3 if "other" in body else 4)):
+            for name in names:
+                error = found[f"package:{name}"]["error"]
+                assert found[f"package:{name}"]["status"] == "failed"
+                for each in names:
+                    line = 4 + body.splitlines().index(next(x for x in body.splitlines() if f"'{each}'" in x)) + 1
+                    assert f"package:{each} (/etc/converge/site.py:{line})" in error
+                for each in words:
+                    assert each in error, error
+
+    before = machine.run("stat", "-c", "%Y%Z", "/var/lib/dpkg/status").stdout
+    both_fail(both, ["cona", "conb"], "Conflicts: conb")
+    assert (version(machine, "cona"), version(machine, "conb"), version(machine, "other")) == ("", "", "1.0")
+    assert before != machine.run("stat", "-c", "%Y%Z", "/var/lib/dpkg/status").stdout
+
+    # One of them is there: it stays, and nothing is done any more, however often it is tried.
+    machine.run("apt-get", "-y", "-q", "install", "cona")
+    log = machine.run("cat", "/var/log/dpkg.log").stdout
+    both_fail(both, ["cona", "conb"], "apt would remove cona 1.0")
+    site.converge(3)
+    assert machine.run("cat", "/var/log/dpkg.log").stdout == log
+    assert (version(machine, "cona"), version(machine, "conb")) == ("1.0", "")
+
+    # A package, and what it needs declared absent; and the other way round, once it is there.
+    apart = "r.package('tool')\nr.package('tool-data', state='absent')"
+    both_fail(apart, ["tool", "tool-data"], "apt would install tool-data 1.0")
+    machine.run("apt-get", "-y", "-q", "install", "tool")
+    both_fail(apart, ["tool", "tool-data"], "apt would remove tool 1.0")
+    assert version(machine, "tool") == version(machine, "tool-data") == "1.0"
+
+    # What nobody declared may still go.
+    site.right("r.package('conb')")
+    assert (version(machine, "cona"), version(machine, "conb")) == ("", "1.0")

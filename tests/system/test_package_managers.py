@@ -25,6 +25,7 @@ import pytest
 from converge.process import variables
 from converge.resources.base import Busy, Change, State
 from converge.resources.package import Package, locks
+from converge.resources.package.conflicts import Conflict
 from converge.resources.package.dnf import Dnf, Yum
 from converge.resources.package.inspection import inspect
 from converge.resources.package.manager import Manager
@@ -226,6 +227,49 @@ def test_one_bad_name_fails_alone(system: System) -> None:
     assert first is last is None
     assert "unknown-one" in str(unknown)
     assert system.check(packages[0], packages[2]) == [(), ()]
+
+
+def declared(*packages: Package) -> list[Package]:
+    mapping = {package.id: package for package in packages}
+    return [package.among(mapping) for package in packages]
+
+
+def test_what_cannot_be_together_is_left_alone(system: System) -> None:
+    system.add("conb", "1.0", {})
+    system.add("cona", "1.0", {{"pacman": "conflict"}.get(system.manager.name, "conflicts"): "conb"})
+    system.manager.refresh(time.monotonic() + 60)
+    cona, other, conb = declared(Package("cona"), Package("other"), Package("conb"))
+    found = system.check(cona, other, conb)
+    assert isinstance(found[0], Conflict)
+    assert found[2] is found[0]
+    assert "package:cona and package:conb cannot be installed together" in str(found[0])
+    assert "conflict" in str(found[0]), "the manager's own words"
+    assert isinstance(found[1], tuple)
+
+    # One is there: the manager itself refuses the other, and takes nothing away.
+    assert system.right(cona) == "1.0-1"
+    (error,) = system.apply(conb)
+    assert "conflict" in str(error)
+    assert system.check(cona) == [()]
+
+    # A package, and what it needs declared absent; and the other way round, once it is there.
+    tool, libtool = declared(Package("tool"), Package("libtool", state="absent"))
+    for words in (
+        f"{system.manager.name} would install libtool 1.0-1",
+        f"{system.manager.name} would remove tool 1.0-1",
+    ):
+        found = system.check(tool, libtool)
+        if system.manager.name == "pacman" and "remove" in words:
+            assert found[0] == ()
+            (error,) = carry_out(system.manager, [(libtool, found[1])])  # type: ignore[list-item]
+            assert "breaks dependency" in str(error), "it refuses that itself"
+            break
+        assert found[0] is found[1]
+        assert words in str(found[0])
+        work = libtool if "remove" in words else tool
+        (error,) = carry_out(system.manager, [(work, (Change("package", None, "1.0-1", "create"),))])
+        assert words in str(error), "asked again before the transaction"
+        assert system.right(Package("tool")) == "1.0-1"
 
 
 def test_versions(system: System) -> None:

@@ -364,6 +364,75 @@ def test_other_peoples_work_is_left_to_them(machine: Any) -> None:
         assert not re.search(r"service:\S+ failed", daemon.said()), daemon.said()
 
 
+LOOPS = {
+    "loop": "Type=simple\nExecStart=/bin/sh -c 'echo the port is taken; sleep 0.1; exit 7'\nRestartSec=3",
+    "slower": "Type=simple\nExecStart=/bin/sh -c 'echo the port is taken; sleep 2; exit 7'\nRestartSec=1",
+    "says-so": "Type=notify\nNotifyAccess=all\nRestartSec=3\n"
+    "ExecStart=/bin/sh -c 'echo the port is taken; systemd-notify --ready; sleep 0.5; exit 7'",
+}
+
+
+def test_a_crash_loop_is_never_right(machine: Any) -> None:
+    for name, how in LOOPS.items():
+        text = f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\n{how}\n"
+        put_unit(machine, f"{name}.service", text=text)
+    put_unit(machine, "healthy.service", "Restart=always")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "--no-block", "healthy", *LOOPS)
+    until(lambda: all(int(show(machine, name, "NRestarts")[0]) >= 2 for name in LOOPS))
+    lines = [f'r.service("{name}", state="running", retry=0)' for name in (*LOOPS, "healthy")]
+    lines += [f'r.file("/tmp/after-{name}", content="", depends_on=["service:{name}"])' for name in (*LOOPS, "healthy")]
+    lines += [
+        f'r.file("/tmp/gated-{name}", content="", retry=0, condition=service_active("{name}"))'
+        for name in (*LOOPS, "healthy")
+    ]
+    machine.write(PATH, blueprint(*lines))
+    kill(machine, "healthy")
+    planned = plan(machine)
+    assert not [name for name in LOOPS if of(planned, f"service:{name}")["status"] == "ok"]
+
+    run = once(machine)
+    assert run["exit"] == 3
+    for name in LOOPS:
+        failed = of(run, f"service:{name}")
+        assert failed["status"] == "failed"
+        assert re.search(
+            rf"{name}.service keeps restarting: systemd restarted it \d+ times, and it ended again after "
+            r"\d+\.\d s; its process ended with exit status 7",
+            failed["error"],
+        )
+        assert "the port is taken" in failed["error"]
+        assert of(run, f"file:/tmp/after-{name}")["status"] == "skipped"
+        assert machine.run("test", "-e", f"/tmp/after-{name}", check=False).returncode == 1
+        assert machine.run("test", "-e", f"/tmp/gated-{name}", check=False).returncode == 1
+    assert of(run, "service:healthy")["status"] == "ok", "it was killed once, and has run since"
+    assert machine.run("ls", "/tmp/after-healthy", "/tmp/gated-healthy").returncode == 0
+
+    # What heals is right, and what waited for it goes on.
+    put_unit(machine, "loop.service", "Restart=always")
+    machine.write(PATH, blueprint(*(line for line in lines if "loop" in line)))
+    machine.run("systemctl", "daemon-reload")
+    assert once(machine)["exit"] == 2
+    assert machine.run("ls", "/tmp/after-loop", "/tmp/gated-loop").returncode == 0
+    assert once(machine)["exit"] == 0
+
+
+def test_a_loop_that_begins_with_our_start_is_noticed(machine: Any) -> None:
+    for name, how in LOOPS.items():
+        text = f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\n{how}\n"
+        put_unit(machine, f"{name}.service", text=text)
+    put_unit(machine, "fresh.service", "Restart=always")
+    machine.write(PATH, blueprint('r.service("fresh", state="running")'))
+    began = time.monotonic()
+    assert once(machine)["exit"] == 2
+    assert time.monotonic() - began < 6, "a healthy start is waited for no longer"
+    for name in ("loop", "says-so"):
+        machine.write(PATH, blueprint(f'r.service("{name}", state="running", retry=0)'))
+        run = once(machine)
+        assert run["exit"] in (3, 4), name
+        assert "the port is taken" in of(run, f"service:{name}")["error"]
+
+
 def put_package(machine: Any, version: int) -> str:
     """A package whose scripts stop and start its service as Debian's do, each taking its time."""
     folder = f"/root/pkg-{version}"

@@ -18,6 +18,9 @@ def kernel(r: Run) -> None:
     r.sysctl("net.ipv4.tcp_rmem", "4096\\t100000  200000", limit=1000.0)
     r.sysctl("net/ipv4/conf/lo/forwarding", 0, limit=1000.0)
     r.sysctl("net.ipv4.ping_group_range", "0 10", persist=False)
+    r.sysctl("net.ipv4.ip_local_reserved_ports", "8080,8081,9000-9002", persist=False)
+    r.sysctl("net.ipv4.tcp_retries2", "0x9", persist=False)
+    r.sysctl("net.ipv4.tcp_retries1", "04", persist=False)
     r.sysctl("net.ipv4.tcp_syncookies", state="absent")
 """
 LATE = """
@@ -96,7 +99,7 @@ def test_what_the_kernel_lacks_or_refuses_is_said(machine: Any) -> None:
     assert "there is no network interface late.1" in log
     assert "the kernel has no setting net.ipv4.nosuch" in log
     assert "the kernel does not take 'many' for net.ipv4.tcp_max_syn_backlog" in log
-    assert f"declared at {BLUEPRINT}:12" in log
+    assert f"declared at {BLUEPRINT}:15" in log
     assert live(machine, "net/ipv4/ip_default_ttl") == "77"
     assert "many" not in machine.read(FILE)
     assert "late" not in machine.read(FILE)

@@ -16,7 +16,7 @@ SUDO = "/usr/bin/sudo"
 _MOST = 1 << 20
 """Bytes of a file of keys that are looked at."""
 _NO_LOGIN = ("nologin", "false", "sync", "halt", "shutdown")
-_KEY = re.compile(r"(?:^|[\s,\"])(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-\S+|sk-\S+)\s+AAAA[0-9A-Za-z+/=]{20,}")
+_KEY = re.compile(r"(?:^|[\s,\"])(?:ssh-(?:ed25519|rsa)|(?:ecdsa-sha2-|sk-)[A-Za-z0-9@.-]+)\s+AAAA[0-9A-Za-z+/=]{20,}")
 _FORCED = re.compile(r"(?:^|,)command=", re.IGNORECASE)
 
 

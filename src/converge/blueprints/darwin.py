@@ -1,19 +1,31 @@
-"""``darwin``: what nobody objects to on any Mac."""
+"""``darwin``: uncontroversial defaults for any Mac."""
 
 from __future__ import annotations
 
-from converge.blueprints import parts
+from collections.abc import Sequence
+
+from converge.blueprints import asked, parts, pieces
 from converge.declaration import Run
 
 _UPDATES = "com.apple.SoftwareUpdate"
 
 
-def darwin(r: Run, automatic_updates: bool = True, firewall: bool = True, old_services: bool = False) -> None:
+def darwin(
+    r: Run,
+    automatic_updates: bool = True,
+    firewall: bool = True,
+    old_services: bool = False,
+    packages: Sequence[str] = (),
+    brew_user: str = "",
+    motd: str = "",
+) -> None:
     """Nobody comes in as a guest, and security updates install themselves.
 
     ``automatic_updates``: updates are looked for and fetched, and those for security installed, by themselves.
     ``firewall``: the application firewall is on; it lets in what belongs to macOS, remote login included.
     ``old_services``: services that take files from anybody, TFTP and UUCP, are left alone.
+    ``packages``: software that is installed as ``brew_user``, through Homebrew.
+    ``motd``: what is shown after a login in a terminal.
     """
     parts.only_on(r, "darwin", "darwin")
     for domain, key in _NO_GUESTS:
@@ -26,6 +38,7 @@ def darwin(r: Run, automatic_updates: bool = True, firewall: bool = True, old_se
     if not old_services:
         for label in ("com.apple.tftpd", "com.apple.uucp"):
             r.service(label, state="stopped", enable=False)
+    pieces.declare(r, "darwin", [*asked.packages(packages, brew_user), *asked.motd(motd)], ())
 
 
 _NO_GUESTS = (

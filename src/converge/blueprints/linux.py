@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
-from converge.blueprints import parts
-from converge.blueprints.baseline import baseline
+from collections.abc import Sequence
+
+from converge.blueprints import asked, baseline, parts, pieces
+from converge.blueprints.pieces import Piece
 from converge.declaration import Run
 
 
-def linux(r: Run, automatic_updates: bool = True, journal_max: str = "1G") -> None:
+def linux(
+    r: Run,
+    automatic_updates: bool = True,
+    journal_max: str = "1G",
+    packages: Sequence[str] = (),
+    motd: str = "",
+    ssh: bool = False,
+    cron: bool = False,
+    block_smtp: bool = False,
+    sysctls: Sequence[str] = (),
+    skip: Sequence[str] = (),
+) -> None:
     """``baseline``, and time, updates and journal looked after.
 
     ``automatic_updates``: security updates are installed by themselves (Debian and Ubuntu).
     ``journal_max``: how much of the disk the journal may take, as ``SystemMaxUse`` of journald.conf(5) has it.
+    ``packages``, ``motd``, ``ssh``: as for ``baseline``.
+    ``cron``: it is installed and runs.
+    ``block_smtp``: nothing here connects to port 25 of others.
+    ``sysctls``: further settings of the kernel, such as ``kernel.sysrq=0``.
+    ``skip``: sections such as ``time``, names such as ``fs.protected_fifos``, or beginnings of names.
     """
     parts.only_on(r, "linux", "linux")
-    r.include(baseline)
-    for key, value in _KERNEL.items():
-        r.include(parts.setting, key, value, optional=False)
-    if parts.has_units(r):
-        _journal(r, journal_max)
-        for name in ("systemd-timesyncd", "chrony"):
-            r.include(parts.time_service, name)  # whichever is there; none is installed
-    if automatic_updates and r.platform.package_manager == "apt":
-        r.include(updates)
+    wanted = everything(r, automatic_updates, journal_max, packages, motd, ssh, cron, block_smtp, sysctls)
+    pieces.declare(r, "linux", wanted, skip)
+
+
+def everything(
+    r: Run,
+    automatic_updates: bool,
+    journal_max: str,
+    packages: Sequence[str],
+    motd: str,
+    ssh: bool,
+    cron: bool,
+    block_smtp: bool,
+    sysctls: Sequence[str],
+) -> list[Piece]:
+    """All pieces of this blueprint."""
+    apt = r.platform.package_manager == "apt"
+    wanted = {
+        Piece("journal", "journal", _journal, (journal_max,)): parts.has_units(r),
+        # Whichever is there; none is installed.
+        Piece("time", "systemd-timesyncd", parts.time_service, ("systemd-timesyncd",)): parts.has_units(r),
+        Piece("time", "chrony", parts.time_service, ("chrony",)): parts.has_units(r),
+        Piece("updates", "updates", updates): automatic_updates and apt,
+        Piece("ssh", "ssh", asked.ssh): ssh,
+        Piece("ssh", "firewall", asked.allow_ssh): ssh,
+        Piece("cron", "cron", asked.cron): cron,
+        Piece("smtp", "smtp", asked.no_smtp): block_smtp,
+    }
+    return [
+        *baseline.LINUX,
+        *pieces.settings(_KERNEL),
+        *(piece for piece, yes in wanted.items() if yes),
+        *asked.packages(packages),
+        *asked.motd(motd),
+        *asked.sysctls(sysctls),
+    ]
 
 
 _KERNEL = {

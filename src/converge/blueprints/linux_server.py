@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from converge.blueprints import parts
+from converge.blueprints import asked, linux, parts, pieces
 from converge.blueprints.administrators import an_administrator_has_a_key
-from converge.blueprints.linux import linux
+from converge.blueprints.pieces import Piece
 from converge.declaration import Run
 
 
@@ -19,8 +19,18 @@ def linux_server(
     harden_ssh: bool = True,
     passwords: bool = False,
     administrators: Sequence[str] = (),
+    root_login: bool = True,
+    max_auth_tries: int | None = None,
+    fail2ban: bool = False,
     automatic_updates: bool = True,
     journal_max: str = "1G",
+    packages: Sequence[str] = (),
+    motd: str = "",
+    ssh: bool = False,
+    cron: bool = False,
+    block_smtp: bool = False,
+    sysctls: Sequence[str] = (),
+    skip: Sequence[str] = (),
 ) -> None:
     """``linux``, and SSH by key, a firewall that only lets in what is named, and careful network settings.
 
@@ -29,19 +39,39 @@ def linux_server(
     ``firewall``, ``harden_ssh``: whether these parts are wanted at all.
     ``passwords``: SSH goes on to take them. Otherwise it does not, as soon as an administrator has a key.
     ``administrators``: who these are; root and the members of sudo, wheel and admin where it is empty.
+    ``root_login``: root logs in by key. Otherwise not at all, as soon as another administrator has a key.
+    ``max_auth_tries``: how many keys or passwords a connection may try; unset is what sshd has.
+    ``fail2ban``: it is installed and runs.
+    ``skip``: sections such as ``ssh``, names such as ``fs.suid_dumpable``, or beginnings of names.
+
+    All others are as for ``linux``.
     """
     parts.only_on(r, "linux", "linux_server")
-    r.include(linux, automatic_updates=automatic_updates, journal_max=journal_max)
-    for key, value in _KERNEL.items():
-        r.include(parts.setting, key, value, optional=False)
-    if firewall:
-        r.include(parts.firewall, ports=ports, ssh_from=ssh_from, ssh_port=ssh_port)
-    if harden_ssh:
-        parts.ssh_drop_in(r, "10-converge.conf", _SSH)
-        if not passwords:
-            parts.ssh_drop_in(
-                r, "11-converge-keys.conf", _KEYS_ONLY, only_if=an_administrator_has_a_key(administrators)
-            )
+    rules = (tuple(ports), tuple(ssh_from), ssh_port)
+    hardened = (passwords, root_login, max_auth_tries, tuple(administrators))
+    wanted = {
+        Piece("firewall", "policy", parts.firewall, rules): firewall,
+        Piece("ssh", "sshd", _sshd, hardened): harden_ssh,
+        Piece("fail2ban", "fail2ban", asked.fail2ban): fail2ban,
+    }
+    everything = [
+        *linux.everything(r, automatic_updates, journal_max, packages, motd, ssh, cron, block_smtp, sysctls),
+        *pieces.settings(_KERNEL),
+        *(piece for piece, yes in wanted.items() if yes),
+    ]
+    pieces.declare(r, "linux_server", everything, skip)
+
+
+def _sshd(r: Run, passwords: bool, root_login: bool, max_auth_tries: int | None, administrators: Sequence[str]) -> None:
+    tries = "" if max_auth_tries is None else f"MaxAuthTries {max_auth_tries}\n"
+    parts.ssh_drop_in(r, "10-converge.conf", _SSH + tries)
+    if not passwords:
+        has_key = an_administrator_has_a_key(administrators)
+        parts.ssh_drop_in(r, "11-converge-keys.conf", _KEYS_ONLY, only_if=has_key)
+    if not root_login:
+        # Before the others: the first value counts.
+        another = an_administrator_has_a_key(administrators, root=False)
+        parts.ssh_drop_in(r, "09-converge-root.conf", "PermitRootLogin no\n", only_if=another)
 
 
 _KERNEL = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from converge.blueprints.container import may_filter_packets, sysctl_writable
 from converge.conditions import file_exists
 from converge.declaration import Run
 from converge.errors import ConvergeError
@@ -50,10 +51,25 @@ def application_firewall(r: Run) -> None:
     r.exec("application firewall on", [ALF, "--setglobalstate", "on"], unless=["/bin/sh", "-c", on])
 
 
+def network_time(r: Run) -> None:
+    """The clock of a Mac is set over the network."""
+    tool = "/usr/sbin/systemsetup"
+    on = f"{tool} -getusingnetworktime | /usr/bin/grep -q 'Network Time: On'"
+    r.exec(
+        "network time on",
+        ["/bin/sh", "-ec", f"{tool} -setusingnetworktime on", "sh"],
+        unless=["/bin/sh", "-c", on, "sh"],
+    )
+
+
 def setting(r: Run, key: str, value: str, optional: bool) -> None:
-    """A setting of the kernel. ``optional``: not every kernel has it."""
-    there = file_exists(f"/proc/sys/{key.replace('.', '/')}") if optional else None
-    r.sysctl(key, value, condition=there)
+    """A setting of the kernel. ``optional``: not every kernel has it. In a container most are not its own to set."""
+    r.sysctl(key, value, condition=sysctl_writable(key, value, optional=optional))
+
+
+def is_no_container() -> Condition:
+    """Whether the clock and the kernel are this machine's own; systemd says so in this file."""
+    return ~file_exists("/run/systemd/container")
 
 
 def has_units(r: Run) -> bool:
@@ -79,7 +95,7 @@ def time_service(r: Run, name: str) -> None:
         return
     unit = "chronyd" if name == "chrony" and r.platform.package_manager != "apt" else name
     there = file_exists(f"/usr/lib/systemd/system/{unit}.service") | file_exists(f"/lib/systemd/system/{unit}.service")
-    r.service(unit, state="running", enable=True, condition=there)
+    r.service(unit, state="running", enable=True, condition=there & is_no_container())
 
 
 # --- permissions -------------------------------------------------------------------------------------------------
@@ -222,17 +238,24 @@ def packet_filter(r: Run) -> None:
 
 def firewall(r: Run, ports: Sequence[str], ssh_from: Sequence[str], ssh_port: int) -> None:
     """Only what is named gets in; SSH always does, but for other networks than those that are named for it."""
+    may = may_filter_packets()
     rules: list[str] = []
     for each in ports:
         port, _, protocol = each.partition("/")
-        rules.append(r.firewall(f"port {each}", port=port, protocol=cast("Protocol", protocol or "tcp")).id)
+        rules.append(
+            r.firewall(f"port {each}", port=port, protocol=cast("Protocol", protocol or "tcp"), condition=may).id
+        )
     if ssh_from:
-        ssh = r.firewall("ssh", port=ssh_port, source=list(ssh_from))
-        rules += [ssh.id, r.firewall("ssh of others", port=ssh_port, action="block", depends_on=ssh).id]
+        # Before rules that let everybody in, such as that of baseline's ssh.
+        ssh = r.firewall("ssh", port=ssh_port, source=list(ssh_from), order=-20, condition=may)
+        others = r.firewall("ssh of others", port=ssh_port, action="block", order=-10, depends_on=ssh, condition=may)
+        rules += [ssh.id, others.id]
     r.include(packet_filter)
-    policy = r.firewall_policy("inbound", "block", depends_on=rules)
+    policy = r.firewall_policy("inbound", "block", depends_on=rules, condition=may)
     # What comes in by the loopback interface is let in before this rule, so this is about all others.
-    away = r.firewall("loopback from elsewhere", protocol="any", source=_LOOPBACK, action="block", depends_on=policy)
+    away = r.firewall(
+        "loopback from elsewhere", protocol="any", source=_LOOPBACK, action="block", depends_on=policy, condition=may
+    )
     r.include(rules_at_boot, [*rules, policy.id, away.id])
 
 

@@ -18,11 +18,11 @@ class _Shipped(NamedTuple):
 
 
 _SHIPPED = {
-    "baseline": _Shipped("converge.blueprints.baseline", "what nobody objects to on any Linux machine"),
+    "baseline": _Shipped("converge.blueprints.baseline", "uncontroversial defaults for any machine"),
     "linux": _Shipped("converge.blueprints.linux", "baseline, with time, updates and a bounded journal looked after"),
     "linux_server": _Shipped("converge.blueprints.linux_server", "linux, with SSH, firewall and network settings"),
-    "darwin": _Shipped("converge.blueprints.darwin", "what nobody objects to on any Mac"),
-    "windows": _Shipped("converge.blueprints.windows", "what nobody objects to on any Windows machine"),
+    "darwin": _Shipped("converge.blueprints.darwin", "uncontroversial defaults for any Mac"),
+    "windows": _Shipped("converge.blueprints.windows", "uncontroversial defaults for any Windows machine"),
     "cis": _Shipped("converge.blueprints.cis", "CIS level 1 for Debian, Ubuntu and Windows servers, and Macs"),
 }
 

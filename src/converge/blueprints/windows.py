@@ -1,4 +1,4 @@
-"""``windows``: what nobody objects to on any Windows machine."""
+"""``windows``: uncontroversial defaults for any Windows machine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,23 @@ _SETTINGS = (
     (rf"{_POLICIES}\Windows\PowerShell\ScriptBlockLogging", "EnableScriptBlockLogging", 1),
 )
 _UPDATES = rf"{_POLICIES}\Windows\WindowsUpdate\AU"
+_ADVANCED = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\Advanced"
 _PROFILES = ("DomainProfile", "PrivateProfile", "PublicProfile")
 
 
-def windows(r: Run, automatic_updates: bool = True, firewall: bool = False) -> None:
+def windows(
+    r: Run,
+    automatic_updates: bool = True,
+    firewall: bool = False,
+    file_extensions: bool = False,
+    telemetry: int | None = None,
+) -> None:
     """Windows' own protections on, and the old ways in closed.
 
     ``automatic_updates``: updates are fetched and installed by themselves.
     ``firewall``: on in all profiles; what it lets in is left as it is, so look at that before.
+    ``file_extensions``: Explorer shows them to the account that converge runs as.
+    ``telemetry``: what Microsoft is told, from 0 (Enterprise and Server only) to 3; unset, what is set now.
     """
     parts.only_on(r, "windows", "windows")
     for key, value, data in _SETTINGS:
@@ -43,3 +52,7 @@ def windows(r: Run, automatic_updates: bool = True, firewall: bool = False) -> N
     if firewall:
         for profile in _PROFILES:
             r.include(parts.registry_value, rf"{_POLICIES}\WindowsFirewall\{profile}", "EnableFirewall", 1)
+    if file_extensions:
+        r.include(parts.registry_value, _ADVANCED, "HideFileExt", 0)
+    if telemetry is not None:
+        r.include(parts.registry_value, rf"{_POLICIES}\Windows\DataCollection", "AllowTelemetry", telemetry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,10 @@ def run(arguments: Arguments) -> int:
         try:
             summary = loop.run()
         finally:
-            observer.close()
+            if not loop.unheard:
+                observer.close()
+    if loop.unheard:
+        os._exit(exit_codes.ERROR)
     if loop.interrupted:
         return exit_codes.ERROR
     return exit_code(summary, arguments)

@@ -80,8 +80,12 @@ def _observers(arguments: Arguments) -> list[Observer]:
     if sys.platform == "win32":  # where there is no syslog
         return redacted([shown], arguments.redactor)
     from converge.observers.journal import Journal
+    from converge.observers.lasting import Lasting
 
-    return redacted([shown, Journal(stderr=arguments.verbose)], arguments.redactor)
+    journal = Journal(stderr=arguments.verbose)
+    if not arguments.timeout:
+        shown = Lasting(shown, sys.stdout, [journal])
+    return redacted([shown, journal], arguments.redactor)
 
 
 def _allow_many_files() -> None:

@@ -61,8 +61,8 @@ class NetworkReachable(Condition):
         try:
             with socket.create_connection((self.host, self.port), timeout=_CONNECT_WITHIN):
                 return True
-        except OSError:
-            return False  # no such name, no way there, or nobody listens
+        except (OSError, UnicodeError):
+            return False  # no such name, or none that there can be; no way there, or nobody listens
 
     def triggers(self) -> Sequence[Trigger]:
         # Nothing tells that another machine is there; but an address or a route of our own may be all that is missing.

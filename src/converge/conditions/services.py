@@ -11,7 +11,7 @@ from converge.resources.base import ResourceError, Trigger, UnitChanged
 
 @dataclass(frozen=True, slots=True)
 class ServiceActive(Condition):
-    """A unit of systemd is active."""
+    """A unit of systemd is active, and not in a crash loop."""
 
     platforms = ("linux",)
 
@@ -19,12 +19,15 @@ class ServiceActive(Condition):
 
     def met(self) -> bool:
         from converge.resources.service.systemd.bus import system_bus
-        from converge.resources.service.systemd.units import look
+        from converge.resources.service.systemd.judgement import restarts
+        from converge.resources.service.systemd.units import look, with_restarts
 
         try:
-            (unit,) = look(system_bus(), [self.unit], files=(), running=())
+            (unit,) = with_restarts(system_bus(), look(system_bus(), [self.unit], files=(), running=()))
         except ResourceError:
             return False  # nothing of systemd's is active as long as it does not answer
+        if unit.unproved and not unit.looping:
+            raise restarts(unit)  # and is asked again, until it has run for long enough or ended once more
         return unit.active
 
     def triggers(self) -> Sequence[Trigger]:
@@ -35,7 +38,10 @@ class ServiceActive(Condition):
 
 
 def service_active(name: str) -> Condition:
-    """Holds while this unit of systemd is active; without a type in its name it is a ``.service``."""
+    """Holds while this unit of systemd is active; without a type in its name it is a ``.service``.
+
+    One that systemd restarted is active when it has run for its ``RestartSec=``, and at least for 10 s, since then.
+    """
     from converge.resources.service.systemd.names import name_mistakes, unit_name
 
     for mistake in name_mistakes(name):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from converge.engine.events import Event, Notice, Observer
+from converge.engine.threads import start_thread
 
 _MOST: Final = 10_000
 """Events that are kept for a reader who does not read; in a burst that is being read, more may wait."""
@@ -40,9 +41,9 @@ class Behind:
         self._lost = 0
         self._progress_at = 0.0
         self._closing = False
+        self._deaf = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._tell, name="converge-observers", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._tell, "converge-observers")
 
     def see(self, event: Event) -> None:
         self._burst.append(event)
@@ -50,6 +51,12 @@ class Behind:
     def flush(self) -> None:
         """Hand over what was seen since the last time. Never waits for a reader."""
         burst, self._burst = self._burst, []
+        if self._thread is None:
+            self._thread = start_thread(self._tell, "converge-observers")
+        if self._thread is None:  # the system has none left now: they are told from here
+            if burst:
+                self._pass_on(burst)
+            return
         if not burst:
             return
         with self._changed:
@@ -68,24 +75,34 @@ class Behind:
         with self._changed:
             self._closing = True
             self._changed.notify()
+        if self._thread is None:
+            return True
         self._thread.join(patience)
         return not self._thread.is_alive()
 
     def _tell(self) -> None:
         while (burst := self._next()) is not None:
-            try:
-                for event in burst:
-                    for observer in self._observers:
-                        observer.see(event)
-                for observer in self._observers:
-                    observer.flush()
-            except OSError as error:
-                if error.errno not in _NO_SPACE:
-                    self._failed(error)
-                    return
+            if not self._pass_on(burst):
+                return
             with self._changed:
                 self._waiting -= len(burst)
                 self._progress_at = self._clock()
+
+    def _pass_on(self, burst: Sequence[Event]) -> bool:
+        """Whether anybody can still be told."""
+        if self._deaf:
+            return False
+        try:
+            for event in burst:
+                for observer in self._observers:
+                    observer.see(event)
+            for observer in self._observers:
+                observer.flush()
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                self._deaf = True
+                self._failed(error)
+        return not self._deaf
 
     def _next(self) -> list[Event] | None:
         with self._changed:

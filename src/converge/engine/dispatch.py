@@ -12,6 +12,7 @@ from converge.engine.scheduler import Task
 from converge.engine.settings import Settings
 from converge.engine.wording import call_in_words
 from converge.engine.workers import Workers
+from converge.sources.base import Report
 
 TICK = 0.025
 """How often, in seconds, running jobs are looked at. Only while there are any."""
@@ -26,6 +27,12 @@ CHANGING: Final = ("apply", "refresh")
 """What is not broken off half-way."""
 LONG: Final = (1.0, 10.0)
 """Seconds after which a call is worth a word, and another."""
+_SMALLEST = 8
+"""Halvings of a batch after which it has one member, whatever it was."""
+_RECOVERS = 15.0
+"""Seconds without want after which batches may be twice as large again."""
+_CHECK_CHUNK = 1 << _SMALLEST
+"""Checks in one job while descriptors or memory are wanting; otherwise there is no limit."""
 _GRACE = 5.0
 """A kind that keeps its own time limit (a process) gets so many seconds to end and say so."""
 
@@ -39,6 +46,7 @@ class Dispatcher:
         done: Callable[[Sequence[Result]], None],
         timed_out: Callable[[Task, float], None],
         returned: Callable[[Task], None],
+        report: Report,
         working: Callable[[Sequence[Running]], None] = lambda _: None,
     ) -> None:
         self._settings = settings
@@ -54,11 +62,40 @@ class Dispatcher:
         """With the position of each at the last tick."""
         self._stuck: set[Job] = set()
         self._ticker: asyncio.TimerHandle | None = None
+        self._report = report
+        self._halved = 0
+        """How often batches were halved, as the system had none left of something."""
+        self._short_at = 0.0
+        self._told: str | None = None
 
     def start(self, tasks: Iterable[Task]) -> None:
         """Begin all of them, or queue them where every thread is busy."""
-        for group in _groups(tasks):
+        if self._halved and self._loop.time() - self._short_at > _RECOVERS:
+            self._short_at = self._loop.time()
+            self._halved -= 1
+        self._tell_recovery()
+        for group in _groups(tasks, self._halved):
             self._submit(group)
+
+    def ran_short(self, of: str) -> None:
+        """The system has none left of these: make do with smaller batches for a while."""
+        now = self._loop.time()
+        if now - self._short_at > 1.0 or not self._halved:  # those that ran side by side are told one after the other
+            self._short_at = now
+            self._halved = min(self._halved + 2, _SMALLEST)
+        self._tell_want(of)
+
+    def _tell_want(self, of: str) -> None:
+        if self._told is None:
+            self._told = of
+            self._report(
+                "warning", f"the system has no more {of} for us; going on with what there is, in smaller steps"
+            )
+
+    def _tell_recovery(self) -> None:
+        if self._told is not None and not self._halved and not self._workers.short:
+            self._report("info", f"there are enough {self._told} again")
+            self._told = None
 
     def applying(self) -> bool:
         """Whether something is being changed at this moment."""
@@ -108,6 +145,12 @@ class Dispatcher:
 
     def _tick(self) -> None:
         self._ticker = None
+        own = self._workers.press_on()
+        if self._workers.short:
+            self._short_at = self._loop.time()
+            self._tell_want("threads")
+        if own is not None:
+            own()
         now = self._loop.time()
         for job, before in list(self._jobs.items()):
             if not job.begun:
@@ -121,7 +164,7 @@ class Dispatcher:
             self._watch_time(job, now)
         self._tell_long(now)
         if self._jobs:
-            self._ticker = self._loop.call_later(TICK, self._tick)
+            self._ticker = self._loop.call_later(TICK if own is None else 0.0, self._tick)
 
     def _tell_long(self, now: float) -> None:
         long = [
@@ -184,14 +227,17 @@ def _time_limit(task: Task, settings: Settings) -> float:
     return settings.resource_timeout if own is None else own
 
 
-def _groups(tasks: Iterable[Task]) -> Iterable[list[Task]]:
+def _groups(tasks: Iterable[Task], halved: int = 0) -> Iterable[list[Task]]:
     """Tasks that go well together, in the order in which they came."""
     groups: dict[Hashable, list[Task]] = {}
     for task in tasks:
         key = _group_key(task)
         group = groups.setdefault(key, [])
         group.append(task)
-        if task.verb == "apply" and len(group) >= _APPLY_CHUNK:
+        if task.verb == "apply" or halved:
+            limit = max(1, (_APPLY_CHUNK if task.verb == "apply" else _CHECK_CHUNK) >> halved)
+            if len(group) < limit:
+                continue
             yield groups.pop(key)
     yield from groups.values()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from converge.engine.scheduler import Task
-from converge.resources.base import IN_SYNC, State
+from converge.resources.base import IN_SYNC, Resource, State, Trigger
 
 _BATCH = 256
 """Results are handed over in so many at a time: often enough to stream, seldom enough to cost little."""
@@ -29,6 +29,8 @@ class Result(NamedTuple):
     met: bool
     began: float
     took: float
+    triggers: Sequence[Trigger] | None = None
+    """What would tell of it from now on; None where that has not changed."""
 
 
 Notify: TypeAlias = "Callable[[Job, bool], None]"
@@ -81,19 +83,21 @@ class Job:
 
     def _add(self, task: Task, found: State | Exception, began: float, met: bool = False) -> None:
         now = self._clock()
-        self._results.append(Result(task, found, met, began, now - self.progress_at))
+        self._results.append(Result(task, found, met, began, now - self.progress_at, _triggers(task, met)))
         self.progress_at = now
         self.position += 1
 
     def _check(self) -> None:
         tasks, begun, clock, add = self.tasks, self.begun, self._clock, self._results.append
         kind = type(tasks[0].node.resource)
+        moving = kind.moves is not Resource.moves
         # Written out, for speed: this is passed for every resource there is.
         for position, found in enumerate(kind.check_many([task.node.resource for task in tasks])):
             if position >= self.end:  # which the loop may lower at any moment
                 break
             now = clock()
-            add(Result(tasks[position], found, False, begun, now - self.progress_at))
+            triggers = _triggers(tasks[position], met=False) if moving else None
+            add(Result(tasks[position], found, False, begun, now - self.progress_at, triggers))
             self.progress_at = now
             self.position = position + 1
             if self.position % _BATCH == 0:
@@ -128,3 +132,14 @@ class Job:
         (task,) = self.tasks
         gate = task.node.gate
         self._add(task, IN_SYNC, self.begun, met=gate is None or gate.met())
+
+
+def _triggers(task: Task, met: bool) -> Sequence[Trigger] | None:
+    """Asked here, as some look at the machine to say so."""
+    resource = task.node.resource
+    try:
+        if task.verb != "gate":
+            return tuple(resource.triggers()) if resource.moves() else None
+        return () if met or resource.condition is None else tuple(resource.condition.triggers())
+    except Exception:  # noqa: BLE001 - those that were asked before stay in force
+        return None

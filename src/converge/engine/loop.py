@@ -11,8 +11,10 @@ import contextlib
 import math
 import signal
 import sys
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 
 from converge import process
 from converge.engine.behind import Behind
@@ -31,21 +33,28 @@ from converge.engine.events import (
     Watching,
     Working,
 )
+from converge.engine.gathering import Ask, Gathering, Triggers
 from converge.engine.job import Result
 from converge.engine.ledger import Ledger
 from converge.engine.node import Node
 from converge.engine.reload import NotNow, Reloader
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
+from converge.engine.signals import ControllingTerminal, Stuck, attended
 from converge.engine.standdown import StandDown
+from converge.engine.tidying import Tidying
+from converge.engine.watching import POLL
 from converge.engine.watching import Watching as Sources
 from converge.errors import ConvergeError
+from converge.exhaustion import none_left
 from converge.graph.graph import Graph
-from converge.resources.base import ResourceError
+from converge.resources.base import Every, ResourceError, Trigger
 from converge.sources.wake import WakeSource
 
 _CONDITION = "condition of "
 """Marks the keys under which conditions are watched."""
+_HUNG_UP = 0
+"""In the place of a signal's number: SIGHUP of a terminal that is gone."""
 _PATIENCE = 1.0
 """Seconds that a reader of our output has for the last of it when we are told to stop."""
 _LOOK = 0.005
@@ -77,15 +86,27 @@ class Loop:
         self.gave_up: str | None = None
         """Which critical resource failed, where that ended the run."""
         self.unheard = False
-        """A reader of our output did not read the end of it; who writes to it now, waits."""
+        """A reader of our output did not read the end of it, or the loop hangs; who waits for them, waits for ever."""
+        self._signals: deque[int] = deque()
+        self._listening = False
+        self._terminal = ControllingTerminal()
+        self._output_error: OSError | None = None
 
     def run(self, reloader: Reloader | None = None) -> Summary:
         """Until all is done (plan, serve with a timeout) or we are told to stop. Raises nothing of the resources'."""
-        return asyncio.run(self._run(reloader))
+        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+            return asyncio.run(self._run(reloader))
+        numbers = [signal.SIGINT] if self._planning else [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        grace = self._settings.stop_grace
+        try:
+            return attended(lambda: asyncio.run(self._run(reloader)), self._signalled, numbers, grace)
+        except Stuck:
+            self.interrupted = self.unheard = True
+            process.end_all()
+            return Summary()
 
     async def _run(self, reloader: Reloader | None) -> Summary:
-        loop = asyncio.get_running_loop()
-        self._loop = loop
+        self._loop = loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._broke)
         self._began = loop.time()
         self._done: asyncio.Future[None] = loop.create_future()
@@ -96,7 +117,9 @@ class Loop:
         # What a plan says is all there is to it, so it waits for its reader.
         self._behind = None if self._planning else Behind(self._observers, self._output_failed)
         self._tellers = self._observers if self._behind is None else (self._behind,)
-        self._dispatcher = Dispatcher(self._settings, self._arrived, self._timed_out, self._returned, self._runs_long)
+        self._dispatcher = Dispatcher(
+            self._settings, self._arrived, self._timed_out, self._returned, self._report, self._runs_long
+        )
         daemon = not self._planning and not self._settings.timeout
         kinds = Counter(resource.kind for resource in self._graph.resources)
         self._emit(Began(self._name, "plan" if self._planning else "serve", kinds.total(), daemon, kinds))
@@ -105,17 +128,24 @@ class Loop:
         self._sources = None if self._planning else Sources(self._mark, self._polled, self._report)
         self._reloader = reloader
         self._reload_put_off = False
+        self._wanted_graph = self._graph
+        self._taking: asyncio.Task[None] | None = None
         self._wake: WakeSource | None = None
         self._standdown = StandDown(self._heard_of_shutdown)
         self._scheduler = Scheduler(
             self._graph, self._settings, now=self._now(), ledger=self._ledger, planning=self._planning
         )
-        self._listen_to_signals()
+        self._tidying: Tidying | None = None
+        if sys.platform == "win32":
+            self._listen_on_windows()
+        self._listening = True
+        self._act_on_signals()
         try:
             if self._sources is not None:
                 self._wake = WakeSource(self._woke)
-                self._watch_all()
-                await self._tidy()
+                self._watch_all(await self._gathered(self._graph))
+                self._tidying = Tidying(self._graph.resources, partial(self._report, "warning"))
+                await self._tidying.run()
             self._ready = True
             self._turn_soon()
             await self._done
@@ -163,7 +193,8 @@ class Loop:
     def _finished(self, now: float) -> bool:
         scheduler = self._scheduler
         if scheduler.stopped:
-            return not self._dispatcher.applying() and (self.interrupted or not scheduler.running)
+            hurried = self.interrupted or self._output_error is not None
+            return not self._dispatcher.applying() and (hurried or not scheduler.running)
         if self._planning:
             return scheduler.quiet()
         return (
@@ -226,11 +257,13 @@ class Loop:
 
     def _arrived(self, results: Sequence[Result]) -> None:
         scheduler, now = self._scheduler, self._now()
-        for task, found, met, began, took in results:
+        for task, found, met, began, took, triggers in results:
             node = task.node
-            if node.resource.moves():
-                self._watch_again(node)
+            if triggers is not None and task.verb != "gate":
+                self._watch_again(node, triggers)
             if isinstance(found, Exception):
+                if of := none_left(found):
+                    self._dispatcher.ran_short(of)
                 scheduler.failed(node, found, task.state, now=now, took=took)
             elif task.verb == "check":
                 scheduler.checked(node, found, began=began, now=now, took=took)
@@ -240,7 +273,7 @@ class Loop:
                 scheduler.refreshed(node, task.causes, now=now, took=took)
             else:
                 scheduler.gated(node, met, now=now)
-                self._watch_gate(node, met)
+                self._watch_gate(node, met, triggers)
         self._turn_soon()
 
     def _timed_out(self, task: Task, limit: float) -> None:
@@ -282,7 +315,13 @@ class Loop:
     def _output_failed(self, error: OSError) -> None:
         """Called on the thread that writes."""
         with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits for us to say so
-            self._loop.call_soon_threadsafe(self._fail, error)
+            self._loop.call_soon_threadsafe(self._end_unread, error)
+
+    def _end_unread(self, error: OSError) -> None:
+        """Nobody reads what we say, and so nobody waits for how it ends; but what is being applied may finish."""
+        if self._output_error is None:
+            self._output_error = error
+            self._wind_up("its output cannot be written")
 
     def _summary(self) -> Summary:
         """By the last outcome of each; what was changed at some time and is right counts as changed."""
@@ -294,6 +333,8 @@ class Loop:
         return Summary(counts, self._now() - self._began)
 
     def _end(self) -> Summary:
+        if self._output_error is not None:
+            raise self._output_error
         summary = self._summary()
         if not self.interrupted:
             self.gave_up = self._scheduler.stopped
@@ -322,32 +363,44 @@ class Loop:
         if not self._done.done():
             self._done.set_exception(error)
 
-    def _watch_again(self, node: Node) -> None:
+    def _watch_again(self, node: Node, triggers: Sequence[Trigger]) -> None:
         """News may come from elsewhere by now; what came before it was watched for is seen by one more check."""
-        resource = node.resource
-        if self._sources is not None and not node.retired and self._sources.watch(resource.id, resource.triggers()):
-            self._mark(resource.id)
+        id = node.resource.id
+        if self._sources is not None and not node.retired and self._sources.watch(id, triggers):
+            self._mark(id)
 
-    def _watch_gate(self, node: Node, met: bool) -> None:
+    def _watch_gate(self, node: Node, met: bool, triggers: Sequence[Trigger] | None) -> None:
         """Until a condition holds, news of it may come from elsewhere after each look, as from a user who is new."""
-        condition = node.resource.condition
-        if self._sources is None or condition is None or node.retired:
+        if self._sources is None or triggers is None or node.retired:
             return
         key = _CONDITION + node.resource.id
-        if self._sources.watch(key, () if met else condition.triggers()) and not met:
+        if self._sources.watch(key, triggers) and not met:
             self._mark(key)
 
     # --- beginning and end --------------------------------------------------------------------------------
 
-    def _watch_all(self) -> None:
+    async def _gathered(self, graph: Graph) -> Triggers:
+        """What would tell of each resource, and of each condition."""
+        asks: list[tuple[str, Ask]] = [(resource.id, resource.triggers) for resource in graph.resources]
+        asks += [
+            (_CONDITION + resource.id, resource.condition.triggers)
+            for resource in graph.resources
+            if resource.condition is not None
+        ]
+        late = partial(self._watch_late, graph)
+        return await Gathering(asks, (Every(POLL),), partial(self._report, "warning"), late).run()
+
+    def _watch_late(self, graph: Graph, found: Triggers) -> None:
+        if self._sources is not None and graph is self._graph and not self._done.done():
+            for key, triggers in found.items():
+                if self._sources.watch(key, triggers):
+                    self._mark(key)
+
+    def _watch_all(self, wanted: Triggers) -> None:
         """Before the first check, so that nothing that happens in between is missed."""
         sources = self._sources
         if sources is None:
             return
-        wanted = {resource.id: resource.triggers() for resource in self._graph.resources}
-        for resource in self._graph.resources:
-            if resource.condition is not None:
-                wanted[_CONDITION + resource.id] = resource.condition.triggers()
         if self._reloader is not None:
             wanted[self._reloader.key] = self._reloader.triggers()
         wanted[self._standdown.key] = self._standdown.triggers()
@@ -357,24 +410,26 @@ class Loop:
         for key, triggers in wanted.items():
             sources.watch(key, triggers)
 
-    async def _tidy(self) -> None:
-        kinds: dict[type, list[object]] = {}
-        for resource in self._graph.resources:
-            kinds.setdefault(type(resource), []).append(resource)
-        for kind, resources in kinds.items():
-            try:
-                await asyncio.to_thread(kind.tidy_many, resources)  # type: ignore[attr-defined]  # keys are kinds
-            except OSError as error:
-                self._report("warning", f"what an interrupted run left behind could not be removed: {error}")
+    def _signalled(self, number: int) -> bool:
+        """Called on the main thread, at any moment; returns whether this signal means to stop."""
+        hung_up = sys.platform != "win32" and number == signal.SIGHUP and self._terminal.hung_up()
+        stops = hung_up or number in (signal.SIGINT, signal.SIGTERM)
+        self._signals.append(number if not hung_up else _HUNG_UP)
+        if self._listening:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._act_on_signals)
+        return stops
 
-    def _listen_to_signals(self) -> None:
-        if sys.platform == "win32":
-            self._listen_on_windows()
-            return
-        self._loop.add_signal_handler(signal.SIGINT, self.stop)
-        if not self._planning:
-            self._loop.add_signal_handler(signal.SIGTERM, self.stop)
-            self._loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+    def _act_on_signals(self) -> None:
+        while self._signals:
+            number = self._signals.popleft()
+            if number in (signal.SIGINT, signal.SIGTERM):
+                self.stop()
+            elif number == _HUNG_UP:
+                self._report("warning", "the terminal that it was started from is gone; it ends")
+                self.stop()
+            else:
+                self._reload_soon()
 
     def _listen_on_windows(self) -> None:
         """Its loop knows no signals. What Ctrl+C and Ctrl+Break call runs between two steps of the main thread."""
@@ -388,9 +443,18 @@ class Loop:
             return
         self.interrupted = True
         self._tell_what_ends()
-        self._scheduler.stop("told to stop")
-        self._loop.call_later(self._settings.stop_grace, self.stop)
+        self._wind_up("told to stop")
+
+    def _wind_up(self, why: str) -> None:
+        self._scheduler.stop(why)
+        self._loop.call_later(self._settings.stop_grace, self._leave)
+        if self._tidying is not None:
+            self._tidying.give_up()
         self._turn_soon()
+
+    def _leave(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
 
     def _tell_what_ends(self) -> None:
         """What is being applied may finish; whoever waits for it should know, and how not to."""
@@ -448,8 +512,20 @@ class Loop:
             if self._sources is not None:
                 self._sources.watch(reloader.key, reloader.triggers())
             return
+        self._wanted_graph = graph
+        self._taking = self._loop.create_task(self._take(graph))
+        self._taking.add_done_callback(self._taken)
+
+    def _taken(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._fail(error)
+
+    async def _take(self, graph: Graph) -> None:
+        wanted = await self._gathered(graph)
+        if graph is not self._wanted_graph or self._scheduler.stopped:
+            return  # there is a newer one
         self._graph = graph
-        self._watch_all()
+        self._watch_all(wanted)
         self._scheduler.replace(graph, self._now())
         for warning in graph.warnings:
             self._report("warning", warning)

@@ -104,6 +104,8 @@ class Node:
     """Since when its judgement has been put off, again and again."""
     busy_told: float | None = None
     """The beginning of such a time of which somebody was told."""
+    refused = ""
+    """What the last look said of something that must not be replaced; the next look has to say it too."""
     contested = False
     """Somebody changed it between an apply and the look after it; the next time that is a failure."""
     attempts = 0
@@ -114,6 +116,21 @@ class Node:
     """What differed when it last failed, and"""
     error = ""
     """what was said of it."""
+
+    heard_at = -math.inf
+    """When news of it last came."""
+    right_at = -math.inf
+    """When the last look began that found it right."""
+    work_began = -math.inf
+    """When it was last applied or refreshed, and"""
+    work_ended = -math.inf
+    """until when."""
+    undone_by: Node | None = None
+    """Whose apply made for its last drift, and"""
+    undone = 0
+    """how often in turn the two of them undid each other."""
+    feud = False
+    """It is left alone as long as it differs in the way in which another one undoes it."""
 
     reason: str | None = None
     """In plan: after whom it is pending."""

@@ -17,6 +17,7 @@ from converge.errors import ConvergeError
 from converge.graph.graph import Graph
 from converge.loading import Loaded, load
 from converge.resources.base import PathChanged, Trigger
+from converge.streams import silence_if_lost
 
 _STILL = 0.2
 """Seconds without further news of the files before they are read; an editor writes in several steps."""
@@ -133,6 +134,7 @@ class Reloader:
     def load(self) -> Graph:
         """Evaluate it in this process. Raises ConvergeError where the blueprint is broken now."""
         self._seen = {file: _looks(file) for file in self._files}  # before they are read, so that nothing is missed
+        silence_if_lost(sys.stderr)
         recursion = sys.getrecursionlimit()
         try:
             loaded = load(self._wanted, resource_timeout=self._resource_timeout, given=self._given, afresh=True)

@@ -22,23 +22,28 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import zlib
 from collections import Counter, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from converge.engine import pace
 from converge.engine.ancestry import goes_without, missed, pending_above, unconfirmed
+from converge.engine.feuds import Feuds
 from converge.engine.ledger import Ledger
 from converge.engine.node import NO_EDGES, Held, Loose, Node, TaskVerb, Verdict
 from converge.engine.settings import Settings
 from converge.engine.telling import Teller
-from converge.engine.wording import in_words, still_differs
+from converge.engine.wording import in_words, still_differs, undo_each_other
+from converge.exhaustion import none_left
 from converge.graph.graph import BY_NAME, REFRESH, Graph
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Resource, ResourceError, State
+from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Refusal, Resource, ResourceError, State
 
 _WORK = ("apply", "refresh")
 
 
+_SECOND_LOOK = 0.5
+"""Seconds between two looks that must say the same."""
 _LONG = 3.0
 """Seconds of waiting for somebody else that are worth a word; most are over sooner."""
 
@@ -50,6 +55,10 @@ class Task(NamedTuple):
     node: Node
     state: State = IN_SYNC
     causes: tuple[str, ...] = ()
+
+
+class Exhausted(Busy):
+    """The system had none left of something that is needed to check or apply."""
 
 
 class Scheduler:
@@ -72,6 +81,7 @@ class Scheduler:
         self._sequence = itertools.count()
         self._at_work: Counter[type[Resource]] = Counter()
         """How many of each kind are being applied or refreshed."""
+        self._feuds = Feuds()
         self._quiet_until: dict[type[Resource], float] = {}
         self._adopt(graph, now)
 
@@ -147,7 +157,7 @@ class Scheduler:
             due = max(due, node.due, now + pace.retry_delay(node, self.settings) if node.noncompliant else now)
         elif node.attempts:
             node.attempts, node.noncompliant = 0, False
-        node.outside = True
+        node.outside, node.heard_at = True, now
         self._make_dirty(node, now, due)
 
     def _kin(self, node: Node, now: float) -> bool:
@@ -197,6 +207,8 @@ class Scheduler:
                 if task.verb != "gate":
                     node.held = ""
                 self._at_work[type(node.resource)] += task.verb in _WORK
+                if task.verb in _WORK:
+                    self._feuds.began(node, now)
                 # A mark that comes while it runs makes it dirty again, and is then not lost.
                 node.dirty = False
                 self.running += 1
@@ -216,6 +228,7 @@ class Scheduler:
         if task.verb not in _WORK or not task.node.subscribers:
             return False
         why = ResourceError(f"the refreshes that it calls for cannot be noted: {in_words(error)}")
+        why.__cause__ = error
         self.failed(task.node, why, task.state, now=now, took=0.0)
         return True
 
@@ -305,8 +318,9 @@ class Scheduler:
         """A check is done; ``began`` is when it started, ``took`` how long it lasted."""
         if not self._accept(node):
             return
-        node.checked, node.busy_since = began, None
+        node.checked, node.busy_since, node.refused = began, None, ""
         if not found or (node.ran and node.resource.runs_once()):
+            node.right_at, node.feud = began, False
             self._found_right(node, now, took)
         elif self.planning or node.resource.noop:
             self._found_pending(node, self._with_refresh(node, found), now, took)
@@ -315,8 +329,17 @@ class Scheduler:
         elif node.noncompliant and found == node.failing and not node.another_try:
             node.verdict = Verdict.FAILED
             self._consider(node)
+        elif node.feud and found == node.failing:
+            self._leave_alone(node, node.error, found, now, took)
+        elif other := self._feuds.opponent(node):
+            self._leave_alone(node, undo_each_other(node.resource, other.resource), found, now, took)
         else:
             self._found_drift(node, found, now)
+
+    def _leave_alone(self, node: Node, why: str, found: State, now: float, took: float) -> None:
+        """Another one undoes it, and the other way round; to go on would be to do both for ever."""
+        node.feud, node.attempts = True, max(node.attempts, self._most_retries(node))
+        self._failed(node, why, found, now, took, looked=True)
 
     def applied(self, node: Node, state: State, left: State, *, began: float, now: float, took: float) -> None:
         """An apply is done, and the check after it, which began at ``began``, found ``left``."""
@@ -324,6 +347,9 @@ class Scheduler:
             return
         node.checked, node.busy_since = began, None
         node.ran = True
+        self._feuds.ended(node, now)
+        if not left:
+            node.right_at = began
         self._expect_echo(node, now)
         if left and (left != state or node.outside or node.dirty) and not (node.attempts or node.contested):
             # Who changed it before may have changed it again, after our apply: that is news, and no failure yet.
@@ -342,6 +368,7 @@ class Scheduler:
         """A refresh is done."""
         if not self._accept(node):
             return
+        self._feuds.ended(node, now)
         self._expect_echo(node, now)
         self._settle(node, done=True)
         self._changed(node, (_refresh_change(causes),), now, took)
@@ -370,8 +397,15 @@ class Scheduler:
         if doing == "gate":
             node.gate_dirty = True
         elif doing != "check":
+            self._feuds.ended(node, now)
             self._expect_echo(node, now)
+        if of := none_left(error):
+            # Never all in step: they would be short of it together once more.
+            again = 0.5 + zlib.crc32(node.resource.id.encode(errors="replace")) % 1000 / 1000
+            error = Exhausted(f"there are no more {of}: {in_words(error)}", again=again)
         if isinstance(error, Busy) and self._put_off(node, error, now):
+            return
+        if isinstance(error, Refusal) and self._look_twice(node, error, now):
             return
         if isinstance(error, NotYet) and (self._will_come(node, error, now, took) or self._lacks(node)):
             return
@@ -402,9 +436,18 @@ class Scheduler:
         self._skip(node, f"needs {dep.resource.id}, which {'failed' if failed else 'was skipped'}", held)
         return True
 
+    def _look_twice(self, node: Node, error: Refusal, now: float) -> bool:
+        """Look again before anybody is advised to lose something; False where this is the second look."""
+        if node.refused == str(error):
+            return False
+        node.refused = str(error)
+        node.dirty, node.due = True, now + _SECOND_LOOK
+        self._consider(node)
+        return True
+
     def _put_off(self, node: Node, error: Busy, now: float) -> bool:
         """Wait for somebody else's work to settle; False where that has lasted too long."""
-        if self.planning:
+        if self.planning and not isinstance(error, Exhausted):
             self._skip(node, f"cannot be judged now: {error}", "")
             return True
         node.busy_since = now if node.busy_since is None else node.busy_since
@@ -571,8 +614,7 @@ class Scheduler:
         known = node.noncompliant and node.error == text
         node.verdict, node.failing, node.error = Verdict.FAILED, state, text
         node.attempts += 1
-        most = self.settings.max_retries if resource.retry is None else resource.retry
-        node.noncompliant = node.attempts > most
+        node.noncompliant = node.attempts > self._most_retries(node)
         if self.planning:
             node.dirty = False
         elif (heard and not looked) or not (heard or node.noncompliant):
@@ -584,6 +626,10 @@ class Scheduler:
             self.teller.tell(node, "failed", state, took, error=text)
         self._consider(node)
         self._skip_dependents(node)
+
+    def _most_retries(self, node: Node) -> int:
+        own = node.resource.retry
+        return self.settings.max_retries if own is None else own
 
     def _give_up(self, node: Node) -> None:
         """A failure of a critical resource ends the first convergence; what runs already may finish."""

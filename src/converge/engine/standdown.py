@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from converge.engine.threads import start_thread
 from converge.resources.base import ResourceError, Trigger, UnitChanged
 
 _BOOTED: Final = ("/run/systemd/system", "/run/dbus/system_bus_socket")
@@ -53,7 +53,8 @@ class StandDown:
     def _start(self) -> None:
         self._asking, self._again = True, False
         # Not one of the loop's own threads, which it waits for at its end.
-        threading.Thread(target=self._ask, name="converge-shutdown", daemon=True).start()
+        if start_thread(self._ask, "converge-shutdown") is None:
+            self._told(None)
 
     def _ask(self) -> None:
         from converge.resources.service.systemd.bus import system_bus

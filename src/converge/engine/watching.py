@@ -7,8 +7,9 @@ back everything is looked at, since nobody heard what happened in between.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from converge.platform import this_os
@@ -203,7 +204,7 @@ class _Kept:
         else:
             self._wanted.pop(key, None)
         if self._source is not None:
-            self._source.watch(key, triggers)
+            self._watch(self._source, {key: triggers})
         elif self._retry is None and not self._never:
             self._open()
         else:
@@ -212,23 +213,35 @@ class _Kept:
     def close(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        self._drop()
+
+    def _drop(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            with contextlib.suppress(Exception):  # it is broken, and of no use any more
+                source.close()
+
+    def _watch(self, source: Source, wanted: Mapping[str, list[Trigger]]) -> None:
+        """One that breaks by this is made anew, whatever it raises."""
+        try:
+            for key, triggers in wanted.items():
+                if self._source is source:  # else it broke meanwhile, and all of its keys are polled
+                    source.watch(key, triggers)
+        except Exception as error:  # noqa: BLE001 - no source ends the daemon
+            self._broke(error)
 
     def _open(self) -> None:
         watching = self._watching
         try:
             self._source = self._opener(watching.told, watching.report(), self._broke, watching.poll)
-        except ImportError as error:
+        except (ImportError, AttributeError, NotImplementedError) as error:  # no such module, or name in one
             self._lacking(error)
             return
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - no source ends the daemon
             self._broke(error)
             return
         self._opened_at = asyncio.get_running_loop().time()
-        for key, triggers in self._wanted.items():
-            self._source.watch(key, triggers)
+        self._watch(self._source, dict(self._wanted))
 
     def _lacking(self, error: BaseException) -> None:
         """What the source is made with does not exist here, and will not: polling is all there is."""
@@ -242,8 +255,7 @@ class _Kept:
 
     def _broke(self, error: BaseException) -> None:
         if self._source is not None:
-            self._source.close()
-            self._source = None
+            self._drop()
             if asyncio.get_running_loop().time() - self._opened_at > _LONGEST_RETRY:
                 self._delay = _FIRST_RETRY
         self._watching.report()(

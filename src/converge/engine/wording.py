@@ -39,3 +39,8 @@ def _still(change: Change) -> str:
     if change.action == "run":
         return "the command ran, but its guard still does not hold"
     return f"{change.property} is {change.from_ or 'missing'}, not {change.to or 'absent'}"
+
+
+def undo_each_other(one: Resource, other: Resource) -> str:
+    """Two resources of which only one can be right."""
+    return f"{one.id} ({one.where}) and {other.id} ({other.where}) undo each other; one of them has to go"

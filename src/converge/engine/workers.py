@@ -2,6 +2,7 @@
 
 It differs from the standard library's pool in what happens to a call that never comes back (a dead NFS server, a stuck
 driver): its thread is given up and replaced, so that such calls never use up the pool, and it does not hold up exit.
+And where the system has no more threads, it goes on with those there are.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+
+from converge.engine.threads import start_thread
 
 
 class Workers:
@@ -20,6 +23,9 @@ class Workers:
         self._lock = threading.Lock()
         self._threads = 0
         self._waiting = 0
+        self._stuck = 0
+        self.short = False
+        """The last thread that was wanted could not be started."""
 
     def submit(self, call: Callable[[], None]) -> None:
         """Have a thread call this. It must not raise."""
@@ -31,20 +37,43 @@ class Workers:
         if start:
             self._start()
 
+    def press_on(self) -> Callable[[], None] | None:
+        """Where threads were wanting, try to start one again; returns a call that has to be done without one."""
+        with self._lock:
+            start = self.short and self._waiting > 0 and self._threads < self._most
+            self._threads += start
+        if start:
+            self._start()
+        if self._threads > self._stuck or not self.short:
+            return None
+        try:
+            call = self._calls.get_nowait()
+        except queue.Empty:
+            return None
+        if call is None:  # meant for a thread that hangs
+            self._calls.put(None)
+            return None
+        with self._lock:
+            self._waiting -= 1
+        return call
+
     def idle(self) -> int:
         """How many more calls could start at once."""
         with self._lock:
-            return self._most - self._threads + max(0, -self._waiting)
+            threads = self._threads if self.short else self._most
+            return max(0, threads - self._threads) + max(0, -self._waiting)
 
     def give_up_one(self) -> None:
         """A thread hangs; another may take its place. It ends by itself if it ever comes back."""
         with self._lock:
             self._most += 1
+            self._stuck += 1
 
     def got_back_one(self) -> None:
         """The thread that hung is there again; one fewer is wanted."""
         with self._lock:
             self._most -= 1
+            self._stuck -= 1
             surplus = self._threads > self._most
             self._threads -= surplus
             self._waiting += surplus
@@ -60,7 +89,10 @@ class Workers:
             self._calls.put(None)
 
     def _start(self) -> None:
-        threading.Thread(target=self._work, name="converge-worker", daemon=True).start()
+        self.short = start_thread(self._work, "converge-worker") is None
+        if self.short:
+            with self._lock:
+                self._threads -= 1
 
     def _work(self) -> None:
         while True:

@@ -113,7 +113,13 @@ def run(
     """
     ends = _running.ends
     child = _start(prepare(argv, cwd=cwd, env=env, keep=keep, user=user), wants_input=stdin is not None, errors=errors)
-    conversation = Conversation(child, stdin, limit)
+    try:
+        conversation = Conversation(child, stdin, limit)
+    except BaseException:  # no more descriptors: nothing may go on running unseen
+        signal_group(child, signal.SIGKILL)
+        _close_pipes(child)
+        _reap(child)
+        raise
     try:
         _running.add(child, ends)
         timed_out = conversation.until_end(timeout)
@@ -240,6 +246,12 @@ def _why_not_started(command: Prepared, error: OSError) -> str:
         case _:
             why = error.strerror or str(error)
     return f"{command.program} cannot be run: {why}"
+
+
+def _close_pipes(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def _reap(child: subprocess.Popen[bytes]) -> int:

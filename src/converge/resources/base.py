@@ -9,7 +9,7 @@ all kinds alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
@@ -62,6 +62,14 @@ NOWHERE = Location("", 0)
 
 class ResourceError(Exception):
     """A check or an apply could not be done. The message is one sentence for the owner of the machine."""
+
+
+class Refusal(ResourceError):
+    """What is there must not be replaced, and its owner is told to move it away, or how to lose it.
+
+    Somebody may be removing it at this moment. So the engine looks a second time, a moment later, and only says what
+    both looks say.
+    """
 
 
 class NotYet(ResourceError):
@@ -298,8 +306,8 @@ class Resource:
         """What only one resource of a blueprint can have, such as a uid; two that claim the same are a mistake."""
         return ()
 
-    def among(self, ids: Collection[str]) -> Self:
-        """This resource, knowing the ids of all in the blueprint; a copy where that makes a difference to it."""
+    def among(self, ids: Mapping[str, Resource]) -> Self:
+        """This resource, knowing all in the blueprint, by their ids; a copy where that makes a difference to it."""
         return self
 
     def refreshed_by(self) -> Sequence[Resource | str]:

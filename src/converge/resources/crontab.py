@@ -9,7 +9,7 @@ from converge.resources.base import Adopted, ResourceError
 from converge.resources.cron import FOLDER, Cron
 from converge.resources.file.adoption import adopt_file
 
-_VARIABLE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+_VARIABLE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 
 def adopt_cron(name: str) -> Adopted:
@@ -38,7 +38,7 @@ def parse(name: str, text: str) -> Cron | None:
         if found := _VARIABLE.fullmatch(line):
             if jobs:
                 return None  # it holds for what follows only
-            env[found[1]] = _unquoted(found[2])
+            env[found[1]] = _unquoted(found[2].strip())
         elif job := _job(name, line, env):
             jobs.append(job)
         else:

@@ -12,10 +12,12 @@ from converge.openflags import open_flags
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.errors import explain
 from converge.resources.file.handles import mount_points
+from converge.resources.file.ownership import CARRIED, set_metadata
 from converge.resources.file.place import look, type_name
 from converge.resources.file.replacement import leftovers, temporary_name
 from converge.resources.file.traverse import Directories, sync_directory
 from converge.resources.file.tree import Tree, remove_tree
+from converge.resources.file.trust import Place, trusted
 
 _LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _EXCHANGE = 2
@@ -48,8 +50,14 @@ class Staging:
         self._folder = self._directories.open(self._parent)
         self._temporary = temporary_name(self._name)
         self._published = False
+        self._exchanged = False
         os.mkdir(self._temporary, 0o700, dir_fd=self._folder)
         self.handle = os.open(self._temporary, _LIST, dir_fd=self._folder)
+        made = os.fstat(self.handle)
+        if made.st_uid != os.geteuid() or made.st_mode & 0o077 or os.listdir(self.handle):
+            os.close(self.handle)
+            self._directories.__exit__(None, None, None)
+            raise ResourceError(f"{self.path} was replaced by another directory while it was made")
 
     def __enter__(self) -> Staging:
         return self
@@ -57,12 +65,17 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self.handle)
         try:
-            if not self._published:
+            if not self._published and (self._exchanged or self._is_ours()):
                 remove_tree(self._folder, self._temporary, self.path)
         finally:
+            os.close(self.handle)
             self._directories.__exit__(kind, error, trace)
+
+    def _is_ours(self) -> bool:
+        """Whether the temporary name still stands for what was made: others may have moved theirs onto it."""
+        now = look(self._folder, self._temporary)
+        return now is not None and os.path.samestat(now, os.fstat(self.handle))
 
     @property
     def path(self) -> str:
@@ -77,20 +90,28 @@ class Staging:
     def own(self, uid: int | None, gid: int | None) -> None:
         """Give it to somebody, with all that is in it."""
         if uid is not None or gid is not None:
-            Tree(self._folder, self._temporary, self.path).own(uid, gid)
-            os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
+            Tree(self.handle, ".", self.path).own(uid, gid)
+            set_metadata(self.handle, os.fstat(self.handle), uid, gid, None)
 
     def publish(self) -> None:
         """Let it take its place, in one step; what was there is removed. Owner and mode are those of what was there."""
         old = look(self._folder, self._name)
-        os.fchmod(self.handle, 0o755 if old is None else stat.S_IMODE(old.st_mode))
+        os.fchmod(self.handle, 0o755 if old is None else self._kept_mode(old))
         sync_file_system(self.handle)
+        if not self._is_ours():
+            raise ResourceError(f"{self.path} was replaced by something else while it was filled")
         if old is None:
             os.rename(self._temporary, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             self._published = True
         else:
             self._exchange()
+            self._exchanged = True
         sync_directory(self._folder)
+
+    def _kept_mode(self, old: os.stat_result) -> int:
+        """The mode of what was there, without what a former owner may have chosen."""
+        mode, mine = stat.S_IMODE(old.st_mode), os.fstat(self.handle)
+        return mode if (old.st_uid, old.st_gid) == (mine.st_uid, mine.st_gid) else mode & ~CARRIED
 
     def _exchange(self) -> None:
         """What was there has the temporary name afterwards, and is removed as what is not published is."""
@@ -106,6 +127,12 @@ class Staging:
             raise explain(OSError(number, os.strerror(number)), self._path)
 
 
+def place_at(path: str) -> Place:
+    """Who else could change what is at a path. Raises FileNotFoundError without a directory above it."""
+    with Directories() as directories:
+        return directories.place(path.rpartition("/")[0])
+
+
 def sync_file_system(handle: int) -> None:
     """Wait until all that was written to the file system of this descriptor is on its disk."""
     if ctypes.CDLL(None, use_errno=True).syncfs(handle) != 0:
@@ -118,8 +145,12 @@ def own_tree(path: str, uid: int | None, gid: int | None) -> None:
     folder, _, name = path.rpartition("/")
     with Directories() as directories:
         handle = directories.open(folder)
-        Tree(handle, name, path).own(uid, gid)
-        os.chown(name, -1 if uid is None else uid, -1 if gid is None else gid, dir_fd=handle, follow_symlinks=False)
+        top = os.open(name, _LIST, dir_fd=handle)
+        try:
+            Tree(top, ".", path).own(uid, gid)
+            set_metadata(top, os.fstat(top), uid, gid, None)
+        finally:
+            os.close(top)
 
 
 def tidy_staged(paths: Iterable[str]) -> None:
@@ -128,16 +159,18 @@ def tidy_staged(paths: Iterable[str]) -> None:
         folder, _, name = path.rpartition("/")
         with Directories() as directories:
             try:
-                _tidy(directories.open(folder), folder, name)
+                _tidy(directories.open(folder), directories.place(folder), folder, name)
             except (OSError, ResourceError):
                 continue  # nothing of ours can be there; where it matters, the check reports it
 
 
-def _tidy(folder: int, path: str, name: str) -> None:
+def _tidy(folder: int, place: Place, path: str, name: str) -> None:
     handle = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         for leftover in leftovers(os.listdir(handle), [name]):
             status = os.stat(leftover, dir_fd=handle, follow_symlinks=False)
+            if place.exposed and not place.safe and trusted(status.st_uid):
+                continue  # others could have given that name to another directory of ours
             if os.geteuid() in (0, status.st_uid) and stat.S_ISDIR(status.st_mode):
                 remove_tree(handle, leftover, f"{path}/{leftover}")
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 
 from converge.resources.base import ResourceError
@@ -9,8 +11,12 @@ from converge.resources.base import ResourceError
 
 def read_text(path: str) -> str | None:
     """What is in the file, with bytes that are no text escaped; None where it does not exist."""
+    from converge.resources.file.traverse import read_safely
+
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with open(read_safely(path), encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return None

@@ -1,6 +1,7 @@
 """News of systemd's units, over the system bus: one connection for all keys.
 
-Only what a unit comes to rest in is news. While it starts or stops there is nothing to judge, and more news will come.
+Only what a unit comes to rest in is news, and that it ended and is to be restarted. While it starts or stops there is
+nothing to judge, and more news will come.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ _CLOSED: Final = "the system bus closed the connection"
 _SOCKET: Final = "/run/dbus/system_bus_socket"
 _KNOCKS: Final = 0.2
 """Seconds that the bus has to say that it is there; it takes one or two milliseconds."""
+_LOOPS_WITHIN: Final = 30.0
+"""Seconds within which a unit ends twice by itself that is in a loop."""
+_LOOP_TOLD_EVERY: Final = 90.0
+"""Seconds. Each news would otherwise be a new chance for a resource that was given up."""
 _UNSETTLED: Final = ("activating", "deactivating", "reloading", "refreshing", "maintenance")
 
 
@@ -59,6 +64,10 @@ class UnitSource:
         self._watched: dict[str, list[str]] = {}
         self._unknown: set[str] = set()
         """Names of which systemd was not asked yet whether they are aliases."""
+        self._restarts: dict[str, float] = {}
+        """When a unit last ended by itself, and was to be restarted."""
+        self._loops: dict[str, asyncio.TimerHandle] = {}
+        """Those that did so again and again; each is told of when its time has come."""
         self._bus: MessageBus | None = None
         self._closed = False
         self._resolving: asyncio.Task[None] | None = None
@@ -85,6 +94,8 @@ class UnitSource:
         """Stop. May be called more than once."""
         self._closed = True
         self._living.cancel()
+        for timer in self._loops.values():
+            timer.cancel()
         if self._resolving is not None:
             self._resolving.cancel()
         if self._bus is not None:
@@ -159,11 +170,29 @@ class UnitSource:
 
     def _properties(self, path: str, changed: dict[str, Any]) -> None:  # Any: what D-Bus carries
         state, job = changed.get("ActiveState"), changed.get("Job")
-        if (state is not None and state.value in _UNSETTLED) or (job is not None and job.value[0]):
-            return
-        self._news(_unescaped(path.removeprefix(f"{_UNITS}/")))
+        name, sub_state = _unescaped(path.removeprefix(f"{_UNITS}/")), changed.get("SubState")
+        if sub_state is not None and sub_state.value.startswith("auto-restart"):
+            self._ended(name)  # which nobody wanted
+        elif not ((state is not None and state.value in _UNSETTLED) or (job is not None and job.value[0])):
+            self._news(name)
+
+    def _ended(self, name: str) -> None:
+        """It ended by itself and is to be restarted. One that does so again and again is told of now and then."""
+        loop = asyncio.get_running_loop()
+        before, self._restarts[name] = self._restarts.get(name), loop.time()
+        if before is not None and loop.time() - before < _LOOPS_WITHIN and name not in self._loops:
+            self._loops[name] = loop.call_later(_LOOP_TOLD_EVERY, self._loop_ends, name)
+        self._news(name)
+
+    def _loop_ends(self, name: str) -> None:
+        """It may be at rest by now, which nothing may tell. If not, its next end begins it anew."""
+        self._loops.pop(name, None)
+        self._restarts.pop(name, None)
+        self._news(name)
 
     def _news(self, name: str) -> None:
+        if name in self._loops:
+            return
         for known in (name, *self._names.get(name, ())):
             for key in tuple(self._keys.get(known, ())):
                 self._mark(key)

@@ -68,6 +68,8 @@ class World:
     wrong: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     """Ids whose apply fails."""
+    undoes: dict[str, str] = field(default_factory=dict)
+    """By id: what an apply of it makes wrong."""
     unmet: set[str] = field(default_factory=set)
     """Ids whose condition does not hold."""
     refreshes_owed: dict[str, set[str]] = field(default_factory=dict)
@@ -176,6 +178,8 @@ class Simulator:
             return ResourceError("cannot")
         if task.verb == "apply":
             self.world.wrong.discard(id)
+            if id in self.world.undoes:
+                self.drift(self.world.undoes[id], heard_after=self.random.random() * 0.02)
             # Our own doing is heard like anybody's.
             self.at(self.now + self.random.random() * 0.1, lambda: self.scheduler.mark(id, self.now))
         for subscriber in self._subscribers.get(id, ()):

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from converge.blueprints.cis.linux.catalogue import TimeService
+from converge.blueprints.cis.linux.catalogue import Edition, TimeService
 from converge.blueprints.cis.selection import chosen
 from converge.declaration import Run
 from converge.errors import ConvergeError
@@ -22,6 +22,7 @@ def cis(
     r: Run,
     sections: Sequence[str] = (),
     skip: Sequence[str] = (),
+    also: Sequence[str] = (),
     banner: str = BANNER,
     keep: Sequence[str] = (),
     ports: Sequence[str] = (),
@@ -33,6 +34,9 @@ def cis(
     static_ipv6: bool = False,
     time_service: TimeService = "systemd-timesyncd",
     time_servers: Sequence[str] = (),
+    ssh_users: Sequence[str] = (),
+    ssh_groups: Sequence[str] = (),
+    edition: Edition | None = None,
     unguarded: Sequence[str] = (),
     password_length: int | None = None,
     password_days: int = 365,
@@ -40,12 +44,14 @@ def cis(
     lockout_minutes: int = 15,
     idle_seconds: int | None = None,
     banner_title: str = "Authorized use only",
+    audit_both: bool = False,
     people: Sequence[str] = (),
 ) -> None:
     """The recommendations of level 1 that can be kept whole and do no harm; docs/blueprints/cis.md has them all.
 
     ``sections``: only these; empty is all of them.
     ``skip``: sections, numbers such as ``5.1.16``, or the beginnings of numbers such as ``2.1``, that are left out.
+    ``also``: those of level 2, and others that are left out unless they are named here, in the same way.
     ``banner``: what is shown before a login, and on Linux after it.
 
     On Linux:
@@ -56,6 +62,8 @@ def cis(
     ``forwarding``: this machine passes packets on, as a router does, and a host of containers.
     ``static_ipv6``: its IPv6 addresses are set by hand, so that routers need not be listened to.
     ``time_service``, ``time_servers``: what keeps the clock right, and from where; no servers leaves those there are.
+    ``ssh_users``, ``ssh_groups``: who may log in by SSH at all; nobody else may, so name yourself.
+    ``edition``: whose numbers are meant and shown; unset, this machine's.
 
     On Windows and macOS:
     ``unguarded``: what may be done although it can lock an administrator out.
@@ -63,15 +71,17 @@ def cis(
     ``lockout_after``, ``lockout_minutes``: wrong passwords until an account is locked, and for how long.
     ``idle_seconds``: until a session that nobody uses is locked, or has a screen saver.
     ``banner_title``: what stands above the banner; on Windows.
+    ``audit_both``: successes and failures are logged for each subcategory of section 17; on Windows.
     ``people``: whose own settings are looked after; on macOS.
     """
-    given = {name: value for name, value in locals().items() if name not in ("r", "sections", "skip")}
+    given = {name: value for name, value in locals().items() if name not in ("r", "sections", "skip", "also")}
     system = _system(r.platform)
     for name, value in given.items():
         if name not in system.Options._fields and value != _DEFAULTS[name]:
             raise ConvergeError(f"{name} is no parameter of cis on {system.NAME}")
-    wanted = chosen(system.rules(), sections, skip)
-    system.declare(r, wanted, system.Options(**_known(given, system)))
+    options = system.Options(**_known(given, system))
+    wanted = chosen(system.rules(), sections, skip, also, system.edition(r.platform, options))
+    system.declare(r, wanted, options)
 
 
 _DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(cis).parameters.items()}

@@ -31,6 +31,11 @@ class Rule(NamedTuple, Generic[Given]):
     declarations: tuple[Callable[[Run, Given], None], ...]
     guard: str | None = None
     """The guard that has to be named before it is kept."""
+    extra: str = ""
+    """Why it is only kept where ``also`` names it, such as ``level 2``."""
+
+    def own_numbers(self, _edition: str) -> Sequence[str]:
+        return (self.number,)
 
     def all_numbers(self) -> Sequence[str]:
         return (self.number,)

@@ -133,13 +133,13 @@ class AuthorizedKeys(Resource):
         from converge.resources.accounts.ssh_folder import SshFolder
 
         with SshFolder(account) as folder:
-            folder.make()
             lines = folder.lines()
             new = self._merged(lines)
             if new != lines:
                 folder.write(new)
             elif folder.is_there():
                 folder.own()
+            folder.make()  # last, since to whom it belongs can move other files into it
 
     def _changes(self, lines: list[str]) -> Iterator[Change]:
         """What becomes of each key, by comparing what is with what is to be."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from converge.openflags import open_flags
 from converge.resources.accounts.authorized_keys import FILE, FOLDER
-from converge.resources.base import Change, NotYet, ResourceError
+from converge.resources.base import Change, NotYet, Refusal, ResourceError
 from converge.resources.file.names import owner_name
 from converge.resources.file.ownership import set_metadata
 from converge.resources.file.place import look, type_name
 from converge.resources.file.replacement import Replacement, looks_temporary
 from converge.resources.file.show import show_mode
-from converge.resources.file.traverse import Directories, sync_directory
+from converge.resources.file.traverse import Directories, is_empty, sync_directory
+from converge.resources.file.trust import TOP, is_public, trusted
 
 if TYPE_CHECKING:
     import pwd
@@ -111,6 +112,8 @@ class SshFolder:
             home = self._home()
             os.mkdir(FOLDER, FOLDER_MODE, dir_fd=home)
             self._handle = self._open(home)
+            if not trusted(os.fstat(self._handle).st_uid) or not is_empty(self._handle):
+                raise ResourceError(f"{self.path} was replaced by another directory while it was made")
             sync_directory(home)
         return self._handle
 
@@ -157,7 +160,7 @@ class SshFolder:
     def _open(self, home: int) -> int:
         status = os.stat(FOLDER, dir_fd=home, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
-            raise ResourceError(f"{self.path} is a {type_name(status.st_mode)}; remove it, it must be a directory")
+            raise Refusal(f"{self.path} is a {type_name(status.st_mode)}; remove it, it must be a directory")
         handle = os.open(FOLDER, _PLACE, dir_fd=home)
         try:
             self._refuse_foreign_folder(handle)
@@ -177,14 +180,26 @@ class SshFolder:
             held = []  # not for us to read, nor to change
         others = [name for name in held if name != FILE and not looks_temporary(name)]
         if owner != 0 or others:
-            raise ResourceError(
+            raise Refusal(
                 f"{self.path} belongs to {owner_name(owner)}; give it to {self.account.pw_name}, or remove it"
             )
+
+    def _is_roots(self) -> bool:
+        """Whether the user can have moved nothing into the folder."""
+        if self._handle is None:
+            return False
+        folder = os.fstat(self._handle)
+        return folder.st_uid == 0 and not folder.st_mode & 0o022
 
     def _refuse(self, status: os.stat_result) -> None:
         """What would show or give somebody else's file to the user."""
         path = f"{self.path}/{FILE}"
         if not stat.S_ISREG(status.st_mode):
-            raise ResourceError(f"{path} is a {type_name(status.st_mode)}; remove it, it must be a file")
-        if status.st_uid != self.account.pw_uid and (status.st_uid != 0 or status.st_nlink > 1):
-            raise ResourceError(f"{path} belongs to {owner_name(status.st_uid)}; remove it")
+            raise Refusal(f"{path} is a {type_name(status.st_mode)}; remove it, it must be a file")
+        if status.st_uid == self.account.pw_uid:
+            return
+        if status.st_uid != 0 or status.st_nlink > 1 or not (is_public(TOP, status) or self._is_roots()):
+            raise Refusal(
+                f"{path} belongs to {owner_name(status.st_uid)}, and {self.account.pw_name} may have moved it there; "
+                f"remove it, or give it to {self.account.pw_name} if it is the right one"
+            )

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.base import (
     IN_SYNC,
+    Busy,
     Change,
     Inside,
     Need,
     NotYet,
     PathChanged,
+    Refusal,
     Resource,
-    ResourceError,
     State,
     Trigger,
     Uses,
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
+from converge.resources.stirred import is_stirred
 
 if TYPE_CHECKING:
     from typing import Self
@@ -130,7 +133,9 @@ class Archive(Resource):
         if not os.listdir(self.dest):
             return self._creation()
         if not self.replace:
-            raise ResourceError(
+            if is_stirred(self.dest):
+                raise Busy(f"somebody is at work in {self.dest}", again=0.2)
+            raise Refusal(
                 f"{self.dest} holds other things than this archive; move them away, or set replace=True to lose them"
             )
         return (Change("archive", "other things", self._shown(wanted)),)
@@ -188,8 +193,10 @@ class Archive(Resource):
         """What is there was unpacked from; None where that is not known."""
         import json
 
+        from converge.resources.file.traverse import read_safely
+
         try:
-            with open(os.open(f"{self.dest}/{STAMP}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            with open(read_safely(f"{self.dest}/{STAMP}"), "rb") as file:
                 stamp = json.loads(file.read(1000))
         except (FileNotFoundError, ValueError):
             return None
@@ -212,9 +219,14 @@ class Archive(Resource):
     def _foreign(self, status: os.stat_result) -> Iterator[Change]:
         """Owner and group of the directory, where they are others."""
         from converge.resources.file.names import group_name, owner_name
+        from converge.resources.file.ownership import CARRIED
+        from converge.resources.file.show import show_mode
 
         uid, gid = self._ids()
         if uid not in (None, status.st_uid):
             yield Change("owner", owner_name(status.st_uid), str(self.owner))
         if gid not in (None, status.st_gid):
             yield Change("group", group_name(status.st_gid), str(self.group))
+        mode = stat.S_IMODE(status.st_mode)
+        if (uid not in (None, status.st_uid) or gid not in (None, status.st_gid)) and mode & CARRIED:
+            yield Change("mode", show_mode(mode), show_mode(mode & ~CARRIED))

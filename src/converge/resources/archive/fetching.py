@@ -9,6 +9,7 @@ import time
 from typing import IO
 
 from converge.resources.base import NotYet, ResourceError
+from converge.resources.file.traverse import read_safely
 
 _PIECE = 1 << 20
 _SILENCE = 30.0
@@ -26,7 +27,7 @@ def is_url(source: str) -> bool:
 def digest_of(path: str) -> str:
     """SHA-256 of a file, in hexadecimal digits. Raises NotYet where there is none."""
     try:
-        with open(path, "rb") as file:
+        with open(read_safely(path), "rb") as file:
             status = os.fstat(file.fileno())
             same = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             known = _digests.get(path)
@@ -39,7 +40,7 @@ def digest_of(path: str) -> str:
 
 def fetch(source: str, wanted: str, folder: str, timeout: float | None) -> IO[bytes]:
     """An open file with the archive, whose checksum is the wanted one. A download is kept in ``folder``, unnamed."""
-    file = _download(source, folder, timeout) if is_url(source) else open(source, "rb")  # noqa: SIM115 - the caller's
+    file = _download(source, folder, timeout) if is_url(source) else open(read_safely(source), "rb")  # noqa: SIM115 - the caller's
     try:
         found = _digest(file)
         if found != wanted:

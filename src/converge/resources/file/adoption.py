@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from converge.resources.base import Adopted, ResourceError
+from converge.resources.file import acl
 from converge.resources.file.content import READ, read
 from converge.resources.file.directory import Directory
 from converge.resources.file.entry import Entry
@@ -37,7 +38,8 @@ def adopt_file(path: str) -> Adopted:
     status = _look(path, File(path), stat.S_IFREG)
     found = _content(path, status)
     uid, gid = _owner(status.st_uid), _group(status.st_gid)
-    file = File(path, content=found.text, mode=stat.S_IMODE(status.st_mode), owner=uid, group=gid)
+    mode, entries = _rights(path, status)
+    file = File(path, content=found.text, mode=mode, acl=entries, owner=uid, group=gid)
     return Adopted(file, (found.why_not,) if found.why_not else (), (found.unread,) if found.unread else ())
 
 
@@ -46,7 +48,9 @@ def adopt_directory(path: str) -> Adopted:
     path = os.path.abspath(path)
     status = _look(path, Directory(path), stat.S_IFDIR)
     uid, gid = _owner(status.st_uid), _group(status.st_gid)
-    return Adopted(Directory(path, mode=stat.S_IMODE(status.st_mode), owner=uid, group=gid))
+    mode, entries = _rights(path, status)
+    default = tuple(acl.declared(acl.read(path, acl.DEFAULT) or ()))
+    return Adopted(Directory(path, mode=mode, acl=entries, default_acl=default, owner=uid, group=gid))
 
 
 def adopt_symlink(path: str) -> Adopted:
@@ -56,6 +60,12 @@ def adopt_symlink(path: str) -> Adopted:
     uid = _owner(status.st_uid) if status.st_uid else None
     gid = _group(status.st_gid) if status.st_gid else None
     return Adopted(Symlink(path, os.readlink(path), owner=uid, group=gid))
+
+
+def _rights(path: str, status: os.stat_result) -> tuple[int, tuple[str, ...]]:
+    """Its mode and its access list, which a declared mode alone would remove."""
+    entries = acl.read(path, acl.ACCESS) or ()
+    return acl.base_mode(stat.S_IMODE(status.st_mode), entries), tuple(acl.declared(entries))
 
 
 def _look(path: str, entry: Entry, wanted: int) -> os.stat_result:

@@ -13,9 +13,13 @@ class Batch:
 
     def __init__(self) -> None:
         self.directories = Directories()
+        self.sources = Directories()
+        """Those that content is read from."""
         self.names = Names()
         self.missing = ""
         """The path at which a quick look has just found nothing."""
+        self.without_lists: set[int] = set()
+        """Devices whose file systems have no access lists."""
         self.made_as_wanted: set[tuple[str, int]] = set()
         """Folders and modes of which a new file has shown that it gets that mode there, whatever umask and ACLs say."""
 
@@ -26,3 +30,4 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.directories.__exit__(kind, error, trace)
+        self.sources.__exit__(kind, error, trace)

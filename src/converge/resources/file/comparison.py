@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from converge.resources.base import IN_SYNC, Change, ResourceError, State
 from converge.resources.file.batch import Batch
 from converge.resources.file.content import Content, current, desired, same
 from converge.resources.file.errors import shown
+from converge.resources.file.foreign import is_hidden, refuse_foreign, refuse_foreign_links
 from converge.resources.file.names import me, owner_name
-from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes
+from converge.resources.file.ownership import (
+    declared_lists,
+    foretold_lists,
+    foretold_ownership,
+    metadata_changes,
+    owner_ids,
+    wanted_metadata,
+)
 from converge.resources.file.place import find_folder, look, refuse, type_name
 from converge.resources.file.show import HIDDEN, content_diff, show_content, show_mode
 
@@ -28,14 +35,19 @@ def compare(file: File, batch: Batch) -> State:
     if file.state == "absent":
         return removal(file, status)
     if folder is None or status is None:
-        owner_ids(file, batch)  # they must exist by the time it is made
+        owner_ids(file, batch), declared_lists(file, batch)  # who they name must exist by the time it is made
         return creation(file)
     if stat.S_ISLNK(status.st_mode):
         return _replaced_link(file, folder, name, batch)
     refuse_other_types(file, status)
-    content = [] if _leaves_content(file) else _content_changes(file, folder, name, status)
-    changes = [*content, *_mode_changes(file, status), *ownership_changes(file, status, batch)]
-    if changes and status.st_nlink > 1 and (must_be_copied(file, folder, status) or content):
+    place = batch.directories.place(file.folder())
+    content = [] if _leaves_content(file) else _content_changes(file, folder, name, status, batch)
+    wanted = wanted_metadata(file, status, place, batch, anew=bool(content))
+    changes = [*content, *metadata_changes(file, folder, status, wanted, batch)]
+    if changes and not file.is_whole():
+        refuse_foreign_links(file, status, place)
+        refuse_foreign(file, status, place, wanted, edited=bool(content))
+    if changes and status.st_nlink > 1 and (place.exposed or content):
         changes.append(Change("hard links", str(status.st_nlink), "1"))
     return tuple(changes)
 
@@ -80,21 +92,6 @@ def is_exposed(folder: int) -> bool:
     return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & 0o022)
 
 
-def must_be_copied(file: File, folder: int, status: os.stat_result) -> bool:
-    """Whether a file of several links must not be changed in place, since it may be one of the system's.
-
-    A copy of it would give its content away, unless it belongs to whom the directory belongs to anyway.
-    """
-    if not is_exposed(folder):
-        return False
-    if file.is_whole() or status.st_uid == os.fstat(folder).st_uid:
-        return True
-    raise ResourceError(
-        f"{shown(file.at)} has {status.st_nlink} hard links and belongs to {owner_name(status.st_uid)}, in a directory "
-        "where others may have linked it; remove it, or declare its whole content"
-    )
-
-
 def _leaves_content(file: File) -> bool:
     return not file.is_whole() and not file.edits()
 
@@ -106,10 +103,11 @@ def creation(file: File) -> State:
         return IN_SYNC  # there is nothing in it that would have to go
     new = desired(file, None)
     diff = None if file.sensitive else content_diff(b"", new)
-    mode = 0o644 if file.mode is None else file.mode
+    mode = file.new_mode if file.mode is None else file.mode
     return (
         Change("content", None, _show(file, new), "create", diff),
         Change("mode", None, show_mode(mode), "create"),
+        *foretold_lists(file),
         *foretold_ownership(file),
     )
 
@@ -124,14 +122,16 @@ def _replaced_link(file: File, folder: int, name: str, batch: Batch) -> State:
     )
 
 
-def _content_changes(file: File, folder: int, name: str, status: os.stat_result) -> list[Change]:
+def _content_changes(file: File, folder: int, name: str, status: os.stat_result, batch: Batch) -> list[Change]:
     try:
-        old = current(folder, name, status)
-        new = desired(file, old)
+        old, found = current(folder, name)
+        new = desired(file, old, batch.sources)
         if same(old, new):
             return []
     except PermissionError:
         return _unreadable(file, status)
+    if is_hidden(file, found, batch.directories.place(file.folder()), owner_ids(file, batch)[0]):
+        return [Change("content", f"(not shown: it belongs to {owner_name(found.st_uid)})", _show(file, new))]
     diff = None if file.sensitive else content_diff(old, new)
     return [Change("content", _show(file, old), _show(file, new), "update", diff)]
 
@@ -141,12 +141,6 @@ def _unreadable(file: File, status: os.stat_result) -> list[Change]:
     if file.is_whole() and status.st_uid == os.geteuid() and file.mode is not None and file.mode & stat.S_IRUSR:
         return [Change("content", f"not readable by {me()}", _show(file, desired(file, None)))]
     return list(unknown(file))
-
-
-def _mode_changes(file: File, status: os.stat_result) -> Iterator[Change]:
-    mode = stat.S_IMODE(status.st_mode)
-    if file.mode is not None and mode != file.mode:
-        yield Change("mode", show_mode(mode), show_mode(file.mode))
 
 
 def _show(file: File, content: Content) -> str:

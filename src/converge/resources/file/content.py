@@ -14,6 +14,7 @@ from converge.openflags import open_flags
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.edits import edited
 from converge.resources.file.errors import explain, shown
+from converge.resources.file.traverse import Directories, read_safely
 
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
@@ -98,25 +99,26 @@ def whole(content: Content) -> bytes:
     return content if isinstance(content, bytes) else b"".join(content.pieces())
 
 
-def current(folder: int, name: str, status: os.stat_result) -> Content:
-    """What a regular file holds now."""
-    if status.st_size > SMALL:
-        return Large(status.st_size, lambda: os.open(name, READ, dir_fd=folder))
+def current(folder: int, name: str) -> tuple[Content, os.stat_result]:
+    """What a regular file holds now, and the status of the very file that was read."""
     handle = os.open(name, READ, dir_fd=folder)
     try:
-        return read(handle, SMALL)
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size <= SMALL:
+            return read(handle, SMALL), status
     finally:
         os.close(handle)
+    return Large(status.st_size, lambda: _open_same(name, folder, status)), status
 
 
-def desired(file: File, old: Content | None) -> Content:
+def desired(file: File, old: Content | None, sources: Directories | None = None) -> Content:
     """What the file is to hold, given what it holds now (None: there is no file)."""
     if edits := file.edits():
         return edited(b"" if old is None else whole(old), edits)
     if file.content is not None:
         return encoded(file.content)
     if file.source is not None:
-        return _source(file.beside(file.source))
+        return _source(file.beside(file.source), sources)
     if file.template is not None:
         from converge.resources.file.template import render
 
@@ -124,23 +126,32 @@ def desired(file: File, old: Content | None) -> Content:
     return b"" if old is None else old
 
 
-def _source(path: str) -> Content:
+def _open_same(name: str, folder: int, known: os.stat_result) -> int:
+    handle = os.open(name, READ, dir_fd=folder)
+    if os.path.samestat(known, os.fstat(handle)):
+        return handle
+    os.close(handle)
+    raise ResourceError(f"{shown(name)} was replaced while it was read")
+
+
+def _source(path: str, sources: Directories | None) -> Content:
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise ResourceError(f"the source {shown(path)} is not a regular file")
-        if status.st_size > SMALL:
-            return Large(status.st_size, lambda: _open_source(path))
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
+        handle = read_safely(path) if sources is None else sources.read(path)
+        try:
+            size = os.fstat(handle).st_size
+            return Large(size, lambda: _open_source(path)) if size > SMALL else read(handle, SMALL)
+        finally:
+            os.close(handle)
     except FileNotFoundError as error:
         raise NotYet(f"the source {shown(path)} does not exist", f"file:{path}") from error
+    except ResourceError as error:
+        raise ResourceError(f"the source {error}") from error
     except OSError as error:
         raise ResourceError(f"the source {explain(error, path)}") from error
 
 
 def _open_source(path: str) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return read_safely(path)
     except OSError as error:
         raise ResourceError(f"the source {explain(error, path)}") from error

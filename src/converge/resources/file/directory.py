@@ -7,18 +7,31 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar
 
 from converge.openflags import open_flags
-from converge.resources.base import IN_SYNC, Adopted, Change, PathChanged, ResourceError, State, Trigger
+from converge.resources.base import IN_SYNC, Adopted, Change, Need, PathChanged, ResourceError, State, Trigger
+from converge.resources.file import acl
 from converge.resources.file.batch import Batch
-from converge.resources.file.entry import Entry
+from converge.resources.file.entry import Entry, list_needs
 from converge.resources.file.errors import shown
+from converge.resources.file.foreign import refuse_foreign
 from converge.resources.file.mistakes import mode_mistakes
-from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes, set_metadata
+from converge.resources.file.ownership import (
+    Metadata,
+    declared_lists,
+    foretold_lists,
+    foretold_ownership,
+    metadata_changes,
+    owner_ids,
+    settle,
+    wanted_metadata,
+)
 from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse
 from converge.resources.file.show import show_mode
-from converge.resources.file.traverse import sync_directory
+from converge.resources.file.traverse import is_empty, sync_directory
 from converge.resources.file.tree import Tree, remove_tree
+from converge.resources.file.trust import Place, trusted
 
 _PLACE = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 
@@ -28,10 +41,25 @@ class Directory(Entry):
     """A directory."""
 
     adoption = "by name"
+    new_mode: ClassVar[int] = 0o755
 
     _: KW_ONLY
     mode: int | None = None
-    """Permissions, as ``0o755``. Unset: 0755 for a new directory, otherwise left as they are."""
+    """Permissions, as ``0o755``. Unset: 0755 for a new directory, otherwise left as they are.
+
+    When owner or group change, an unset mode loses set-user-id, set-group-id and the write bits of group and others; in
+    a directory that others may write it becomes 0755.
+    """
+    acl: Sequence[str] = field(default=(), hash=False)
+    """Entries of its access list, as ``"user:www-data:rx"`` or ``"group:adm:r"``; needs ``mode``.
+
+    With ``mode``, entries that are not declared are removed.
+    """
+    default_acl: Sequence[str] = field(default=(), hash=False)
+    """Entries of its default access list, which files made in it inherit; needs ``mode``.
+
+    With ``mode``, entries that are not declared are removed.
+    """
     recurse: bool = False
     """Owner and group hold for everything below too."""
     purge: bool = False
@@ -55,14 +83,25 @@ class Directory(Entry):
     def mistakes(self) -> Iterator[str]:
         yield from Entry.mistakes(self)
         yield from mode_mistakes(self.mode)
+        yield from acl.mistakes("acl", self.acl, self.mode)
+        yield from acl.mistakes("default_acl", self.default_acl, self.mode)
         if self.recurse and self.owner is None and self.group is None:
             yield "recurse=True is about owner and group; give one of them"
         if self.force and self.state != "absent":
             yield 'force=True only has a meaning with state="absent"'
-        if self.state == "absent" and (self.mode is not None or self.recurse or self.purge):
+        if self.state == "absent" and (
+            self.mode is not None or self.acl or self.default_acl or self.recurse or self.purge
+        ):
             yield 'with state="absent" the directory goes away; leave out mode, recurse and purge'
         if self.at == "/" and (self.state == "absent" or self.purge):
             yield "the root directory is neither removed nor purged"
+
+    def default_entries(self) -> Sequence[str]:
+        """What its default access list names."""
+        return self.default_acl
+
+    def needs(self) -> Sequence[Need]:
+        return [*Entry.needs(self), *list_needs(self.acl, self.default_acl)]
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(self.at, deep=self.recurse or self.purge),)
@@ -79,20 +118,22 @@ class Directory(Entry):
         if self.state == "absent":
             return self._removal(status)
         if folder is None or status is None:
-            owner_ids(self, batch)  # they must exist by the time it is made
+            owner_ids(self, batch), declared_lists(self, batch)  # who they name must exist by the time it is made
             return self.creation()
         self._refuse_others(status)
-        return (
-            *self._mode_changes(status),
-            *ownership_changes(self, status, batch),
-            *self._entry_changes(folder, batch),
-        )
+        place = batch.directories.place(self.folder())
+        wanted = wanted_metadata(self, status, place, batch)
+        changes = tuple(metadata_changes(self, folder, status, wanted, batch))
+        if changes:
+            self._refuse_foreign(folder, place, wanted)
+        return (*changes, *self._entry_changes(folder, batch))
 
     def creation(self) -> State:
-        mode = 0o755 if self.mode is None else self.mode
+        mode = self.new_mode if self.mode is None else self.mode
         return (
             Change("state", None, "present", "create"),
             Change("mode", None, show_mode(mode), "create"),
+            *foretold_lists(self),
             *foretold_ownership(self),
         )
 
@@ -109,18 +150,29 @@ class Directory(Entry):
         self._refuse_others(status)
         handle = os.open(name, _PLACE, dir_fd=folder)
         try:
+            place = batch.directories.place(self.folder())
+            wanted = wanted_metadata(self, os.fstat(handle), place, batch)
+            self._refuse_others_directory(handle, place, wanted)
             # What is below comes first: whom the directory is given to could put links to files of others into it.
             self._converge_entries(state, handle, batch)
-            set_metadata(handle, os.fstat(handle), *owner_ids(self, batch), self.mode)
+            settle(handle, os.fstat(handle), wanted)
         finally:
             os.close(handle)
 
     # --- itself -------------------------------------------------------------------------------------------
 
-    def _mode_changes(self, status: os.stat_result) -> Iterator[Change]:
-        mode = stat.S_IMODE(status.st_mode)
-        if self.mode is not None and mode != self.mode:
-            yield Change("mode", show_mode(mode), show_mode(self.mode))
+    def _refuse_foreign(self, folder: int, place: Place, wanted: Metadata) -> None:
+        handle = os.open(self.name() or ".", _PLACE, dir_fd=folder)
+        try:
+            self._refuse_others_directory(handle, place, wanted)
+        finally:
+            os.close(handle)
+
+    def _refuse_others_directory(self, handle: int, place: Place, wanted: Metadata) -> None:
+        """One of root with nothing in it gives nothing away."""
+        status = os.fstat(handle)
+        if place.exposed and not (trusted(status.st_uid) and is_empty(handle)):
+            refuse_foreign(self, status, place, wanted)
 
     def _refuse_others(self, status: os.stat_result) -> None:
         if is_link(status):
@@ -130,16 +182,26 @@ class Directory(Entry):
 
     def _make(self, folder: int, name: str, batch: Batch) -> None:
         uid, gid = owner_ids(self, batch)
+        declared_lists(self, batch)
         os.mkdir(name, 0o700, dir_fd=folder)
         handle = os.open(name, _PLACE, dir_fd=folder)
         try:
             made = os.fstat(handle)
-            # The set-group-id bit may come from the directory it is in; only a declared mode drops it.
-            mode = 0o755 | (made.st_mode & stat.S_ISGID) if self.mode is None else self.mode
-            set_metadata(handle, made, uid, gid, mode)
+            if not trusted(made.st_uid) or not is_empty(handle):
+                raise ResourceError(f"{shown(self.at)} was replaced by another directory while it was made")
+            settle(handle, made, self._new_metadata(made, uid, gid, batch))
         finally:
             os.close(handle)
         sync_directory(folder)
+
+    def _new_metadata(self, made: os.stat_result, uid: int | None, gid: int | None, batch: Batch) -> Metadata:
+        uid, gid = made.st_uid if uid is None else uid, made.st_gid if gid is None else gid
+        if self.mode is not None:
+            return Metadata(uid, gid, self.mode, *declared_lists(self, batch))
+        if batch.directories.place(self.folder()).exposed:
+            return Metadata(uid, gid, self.new_mode, (), ())
+        # The set-group-id bit and the lists may come from the directory it is in; only a declared mode drops them.
+        return Metadata(uid, gid, self.new_mode | (made.st_mode & stat.S_ISGID))
 
     def _removal(self, status: os.stat_result | None) -> State:
         if status is None:

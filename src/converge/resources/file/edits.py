@@ -6,12 +6,12 @@ where the file's own lines end, with LF or CRLF.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias
 
 from converge.resources.base import ResourceError
+from converge.resources.file.patterns import is_found, pattern_mistake
 
 Presence: TypeAlias = Literal["present", "absent"]
 
@@ -188,7 +188,7 @@ def body(line: str) -> str:
 
 
 def _found(regex: str, line: str) -> bool:
-    return re.search(regex, body(line)) is not None
+    return is_found(regex, body(line))
 
 
 def _has(lines: list[str], text: str) -> bool:
@@ -217,7 +217,5 @@ def _place_mistakes(what: str, after: str | None, before: str | None, match: str
     if after is not None and before is not None:
         yield f"a {what} goes either after= or before= another line, not both"
     for name, regex in (("match", match), ("after", after), ("before", before)):
-        try:
-            re.compile(regex or "")
-        except re.error as error:
-            yield f"{name}={regex!r} is not a regular expression: {error}"
+        if regex is not None and (why := pattern_mistake(regex)):
+            yield f"{name}={regex!r} {why}"

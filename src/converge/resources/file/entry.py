@@ -152,6 +152,13 @@ class Entry(Resource):
                     yield error
 
 
+def list_needs(*lists: Sequence[str]) -> Iterator[Need]:
+    """The users and groups that access lists name."""
+    from converge.resources.file.acl import named
+
+    return (Uses(id) for entries in lists for id in named(entries))
+
+
 def judged(entry: Entry, batch: Batch) -> State | Exception:
     """The result of one check."""
     try:

@@ -41,7 +41,9 @@ def shown(path: str) -> str:
 
 def explain(error: OSError, path: str) -> ResourceError:
     """The sentence for what happened to ``path``."""
-    return ResourceError(f"{shown(path)}: {_reason(error, path)}")
+    found = ResourceError(f"{shown(path)}: {_reason(error, path)}")
+    found.__cause__ = error  # the engine waits where the system had none left of something
+    return found
 
 
 def _reason(error: OSError, path: str) -> str:

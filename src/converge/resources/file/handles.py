@@ -7,7 +7,6 @@ they are those of open files and directories.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import Final
 
@@ -47,7 +46,12 @@ def mount_points() -> frozenset[str]:
 
 def mounted_on(listing: str) -> frozenset[str]:
     """The mount points in what mount(8) prints on macOS."""
-    return frozenset(re.findall(r"^.*? on (/.*) \([^()]*\)$", listing, re.MULTILINE))
+    return frozenset(
+        f"/{where}"
+        for line in listing.split("\n")
+        for _, on, where in [line.rpartition(" (")[0].partition(" on /")]
+        if on and line.endswith(")")
+    )
 
 
 def copy_attributes_of_macos(folder: int, name: str, handle: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from converge.resources.file import acl
 from converge.resources.file.edits import Block, Edit, Line
 from converge.resources.file.validation import command_words
 
@@ -45,7 +46,7 @@ def plainly_right(file: File) -> bool:
         and (mode is None or (0 <= mode <= 0o7777 and mode not in _DECIMAL))
         and file.state == "present"
         and file.owner is file.group is file.source is file.template is file.validate is None
-        and not (file.append or file.vars or file.line or file.block)
+        and not (file.append or file.vars or file.line or file.block or file.acl)
     )
 
 
@@ -54,6 +55,7 @@ def file_mistakes(file: File) -> Iterator[str]:
     if file.at == "/":
         yield "the path / is a directory"
     yield from mode_mistakes(file.mode)
+    yield from acl.mistakes("acl", file.acl, file.mode)
     yield from _origin_mistakes(file)
     yield from _absence_mistakes(file)
     yield from _edit_mistakes(file)
@@ -87,6 +89,7 @@ def _absence_mistakes(file: File) -> Iterator[str]:
     if file.state != "absent":
         return
     given = {"mode": file.mode, "line": file.line or None, "block": file.block or None, "validate": file.validate}
+    given["acl"] = file.acl or None
     names = [*_origins(file), *(name for name, value in given.items() if value is not None)]
     if names:
         yield f'with state="absent" the file goes away; leave out {", ".join(names)}'

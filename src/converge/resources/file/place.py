@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, NoReturn
 
-from converge.resources.base import NotYet, ResourceError
+from converge.resources.base import NotYet, Refusal
 from converge.resources.file.batch import Batch
 from converge.resources.file.errors import shown
 from converge.resources.file.traverse import sync_directory
@@ -74,7 +74,7 @@ def is_link(status: os.stat_result) -> bool:
 
 def refuse(entry: Entry, status: os.stat_result, advice: str) -> NoReturn:
     """Something else is in its place that must not be replaced."""
-    raise ResourceError(f"{shown(entry.at)} is a {type_name(status.st_mode)}; {advice}")
+    raise Refusal(f"{shown(entry.at)} is a {type_name(status.st_mode)}; {advice}")
 
 
 def remove(folder: int, name: str) -> None:

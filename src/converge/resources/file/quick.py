@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from converge.resources.base import ResourceError
+from converge.resources.file.acl import ACCESS
 from converge.resources.file.content import READ
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 def plainly_right(files: Sequence[File], batch: Batch) -> Iterator[bool]:
     """Tell for each file whether it is right beyond doubt. False only means that a closer look is due."""
     look, opened, close, read, names, regular = os.stat, os.open, os.close, os.read, batch.names, stat.S_IFREG
+    attributes = getattr(os, "listxattr", None)
     known, folder = None, -1
     for file in files:
         content, path, mode, owner, group = file.content, file.at, file.mode, file.owner, file.group
-        if content is None or file.append or file.state != "present":
+        if content is None or file.append or file.state != "present" or file.acl:
             yield False
             continue
         right = False
@@ -41,7 +43,13 @@ def plainly_right(files: Sequence[File], batch: Batch) -> Iterator[bool]:
             ):
                 handle = opened(name, READ, dir_fd=folder)
                 try:
-                    right = read(handle, len(data) + 1) == data
+                    right = read(handle, len(data) + 1) == data and (
+                        # Listing names costs less than asking for a list that is not there.
+                        mode is None
+                        or attributes is None
+                        or status.st_dev in batch.without_lists
+                        or ACCESS not in attributes(handle)
+                    )
                 finally:
                     close(handle)
         except FileNotFoundError:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.base import IN_SYNC, Adopted, Need, PathChanged, State, Trigger, Uses, Verb
 from converge.resources.file.batch import Batch
 from converge.resources.file.content import SMALL, encoded
 from converge.resources.file.edits import Append, Block, Edit, Line
-from converge.resources.file.entry import Entry, judged
+from converge.resources.file.entry import Entry, judged, list_needs
 from converge.resources.file.quick import plainly_right
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class File(Entry):
 
     adoption = "by name"
     keeps_secret = frozenset({"content", "vars", "line", "block"})
+    new_mode: ClassVar[int] = 0o644
 
     _: KW_ONLY
     content: str | bytes | None = field(default=None, repr=False)
@@ -51,7 +52,16 @@ class File(Entry):
     block: str | Block | Sequence[str | Block] = field(default=(), hash=False, repr=False)
     """Marked blocks that must be in the file."""
     mode: int | None = None
-    """Permissions, as ``0o644``. Unset: 0644 for a new file, otherwise left as they are."""
+    """Permissions, as ``0o644``. Unset: 0644 for a new file, otherwise left as they are.
+
+    When owner or group change, an unset mode loses set-user-id, set-group-id and the write bits of group and others; in
+    a directory that others may write it becomes 0644.
+    """
+    acl: Sequence[str] = field(default=(), hash=False)
+    """Entries of its access list, as ``"user:www-data:r"`` or ``"group:adm:rw"``; needs ``mode``.
+
+    With ``mode``, entries that are not declared are removed.
+    """
     backup: bool = False
     """Keep a copy of what is replaced or removed."""
     validate: str | Sequence[str] | None = field(default=None, hash=False)
@@ -95,6 +105,10 @@ class File(Entry):
         yield from Entry.mistakes(self)
         yield from file_mistakes(self)
 
+    def default_entries(self) -> Sequence[str]:
+        """Only directories have a default access list."""
+        return ()
+
     def origin(self) -> str | None:
         """The file that its content is made from."""
         origin = self.template if self.source is None else self.source
@@ -105,7 +119,10 @@ class File(Entry):
 
     def needs(self) -> Sequence[Need]:
         origin = self.origin()
-        return Entry.needs(self) if origin is None else [*Entry.needs(self), Uses("file:" + origin)]
+        needs = Entry.needs(self)
+        if self.acl:
+            needs = [*needs, *list_needs(self.acl)]
+        return needs if origin is None else [*needs, Uses("file:" + origin)]
 
     def triggers(self) -> Sequence[Trigger]:
         origin = self.origin()

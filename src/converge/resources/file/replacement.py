@@ -7,11 +7,13 @@ import itertools
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from converge.openflags import open_flags
+from converge.resources.file import acl
 from converge.resources.file.content import Content, pieces
 from converge.resources.file.handles import copy_attributes_of_macos
+from converge.resources.file.ownership import CARRIED
 
 NEW_MODE = 0o644
 """Of files whose mode is not declared."""
@@ -25,7 +27,6 @@ _TEMPORARY = re.compile(r"\.(.+)\.converge-[0-9a-f]{8}", re.DOTALL)
 _numbers = itertools.count(int.from_bytes(os.urandom(4), "big"))
 """One for each temporary name. Where another process has the same, creating the file fails, and is tried later."""
 
-_ACL = "system.posix_acl_access"
 _TIED_TO_CONTENT = {"security.capability", "security.ima", "security.evm"}
 _MAY_BE_REFUSED = ("security.", "trusted.")
 
@@ -75,30 +76,46 @@ class Replacement:
         for piece in pieces(content):
             write_all(self.handle, piece)
 
-    def dress(self, old: os.stat_result | None, uid: int | None, gid: int | None, mode: int | None) -> bool:
-        """Give it attributes, owner, group and mode; what is not declared is taken from the old file.
+    def dress(
+        self,
+        old: os.stat_result | None,
+        uid: int | None,
+        gid: int | None,
+        mode: int | None,
+        entries: Sequence[acl.Entry] | None = None,
+    ) -> bool:
+        """Give it attributes, owner, group, mode and access list; what is not declared is taken from the old file.
 
-        Returns whether owner, group and mode were so from the beginning.
+        No list is taken along where ``entries`` are given, where a mode is, or to another owner or group. Returns
+        whether all was so from the beginning.
         """
+        moved = old is not None and (uid not in (None, old.st_uid) or gid not in (None, old.st_gid))
+        if entries is None and (mode is not None or moved):
+            entries = ()
         if old is not None:
             if hasattr(os, "listxattr"):
-                _copy_attributes(self.folder, self.name, self.handle)
+                _copy_attributes(self.folder, self.name, self.handle, with_list=entries is None)
             else:
                 copy_attributes_of_macos(self.folder, self.name, self.handle)
             uid = old.st_uid if uid is None else uid
             gid = old.st_gid if gid is None else gid
-            mode = stat.S_IMODE(old.st_mode) if mode is None else mode
+            mode = stat.S_IMODE(old.st_mode) & (~CARRIED if moved else ~0) if mode is None else mode
+        listed = entries == () and acl.is_listed(self.handle)
+        if listed:
+            acl.write(self.handle, acl.ACCESS, ())  # inherited from the directory
         mode = NEW_MODE if mode is None else mode
         mine = os.fstat(self.handle)
-        moved = uid not in (None, mine.st_uid) or gid not in (None, mine.st_gid)
-        if moved:
+        given = uid not in (None, mine.st_uid) or gid not in (None, mine.st_gid)
+        if given:
             os.fchown(self.handle, -1 if uid is None else uid, -1 if gid is None else gid)
         # After the owner, since a change of owner clears the set-user-id bits; and only where it has to be: the file
         # system writes even a change to the same mode into its journal.
-        right = not moved and stat.S_IMODE(mine.st_mode) == mode
+        right = not given and stat.S_IMODE(mine.st_mode) == mode
         if not right:
             os.fchmod(self.handle, mode)
-        return right
+        if entries:
+            acl.write(self.handle, acl.ACCESS, entries)
+        return right and not listed and not entries
 
     def sync(self) -> None:
         """Wait until it is on the disk."""
@@ -129,14 +146,14 @@ def write_all(handle: int, piece: bytes) -> None:
         written += os.write(handle, memoryview(piece)[written:])
 
 
-def _copy_attributes(folder: int, name: str, handle: int) -> None:
-    """Extended attributes, access lists and the SELinux context of the file that is replaced."""
+def _copy_attributes(folder: int, name: str, handle: int, *, with_list: bool) -> None:
+    """Extended attributes, the SELinux context and, where wanted, the access list of the file that is replaced."""
     old = f"/proc/self/fd/{folder}/{name}"
     names = _attributes(old)
-    if _ACL not in names and _ACL in _attributes(handle):
-        os.removexattr(handle, _ACL)  # inherited from the directory, though the old file has none
+    if acl.ACCESS not in names and acl.is_listed(handle):
+        acl.write(handle, acl.ACCESS, ())  # inherited from the directory, though the old file has none
     for attribute in names:
-        if attribute in _TIED_TO_CONTENT:
+        if attribute in _TIED_TO_CONTENT or (attribute == acl.ACCESS and not with_list):
             continue
         try:
             os.setxattr(handle, attribute, os.getxattr(old, attribute, follow_symlinks=False))
@@ -146,9 +163,9 @@ def _copy_attributes(folder: int, name: str, handle: int) -> None:
                 raise
 
 
-def _attributes(place: str | int) -> list[str]:
+def _attributes(place: str) -> list[str]:
     try:
-        return os.listxattr(place, follow_symlinks=isinstance(place, int))
+        return os.listxattr(place, follow_symlinks=False)
     except OSError as error:
         if error.errno == errno.ENOTSUP:
             return []

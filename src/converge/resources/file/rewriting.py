@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING
 from converge.openflags import open_flags
 from converge.resources.base import ResourceError, State
 from converge.resources.file.batch import Batch
-from converge.resources.file.comparison import is_exposed, must_be_copied, refuse_kept_link, refuse_other_types, removal
-from converge.resources.file.content import current, desired
+from converge.resources.file.comparison import refuse_kept_link, refuse_other_types, removal
+from converge.resources.file.content import Content, current, desired
 from converge.resources.file.entry import refuse_unknown
 from converge.resources.file.errors import explain, shown
-from converge.resources.file.ownership import owner_ids, set_metadata
+from converge.resources.file.foreign import refuse_foreign, refuse_foreign_links
+from converge.resources.file.ownership import declared_lists, owner_ids, settle, wanted_metadata
 from converge.resources.file.place import find_folder, is_link, look, need_folder, remove
 from converge.resources.file.replacement import NEW_MODE, Replacement
 from converge.resources.file.traverse import sync_directory
-from converge.resources.file.validation import validate
+from converge.resources.file.trust import Place
+from converge.resources.file.validation import validate, validated
 
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
@@ -30,7 +33,7 @@ _turns = threading.Lock()
 _LONGEST_TURN = 0.05
 """Seconds that others wait for; a dead network mount may hold one up for ever."""
 _PLACE = open_flags("O_PATH", "O_NOFOLLOW", "O_CLOEXEC")
-_METADATA = {"mode", "owner", "group"}
+_METADATA = {"mode", "acl", "owner", "group"}
 
 
 def rewrite(work: Sequence[tuple[File, State]], batch: Batch) -> Iterator[Exception | None]:
@@ -124,7 +127,8 @@ class _Chunk:
             return
         folder = need_folder(file, self.batch)
         old = look(folder, file.name())
-        if old is not None and all(change.property in _METADATA for change in state):
+        metadata = all(change.property in _METADATA for change in state)
+        if old is not None and metadata and not _must_be_new(file, old, self.batch):
             _set_metadata(file, folder, self.batch)
             return
         self.staged[index] = replacement = Replacement(folder, file.name(), _mode_at_first(file, old))
@@ -147,32 +151,64 @@ def _remove(file: File, batch: Batch) -> None:
     remove(folder, file.name())
 
 
+def _must_be_new(file: File, old: os.stat_result, batch: Batch) -> bool:
+    """Whether to replace a file that only has the wrong owner or mode, though its content is right.
+
+    The former owner may still have it open for writing, and another file may have its name since it was looked at.
+    """
+    return file.is_whole() and batch.directories.place(file.folder()).exposed and not is_link(old)
+
+
 def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batch: Batch) -> None:
     """Make the new file complete. Nothing of it is to be seen yet under its name."""
     folder, name = replacement.folder, replacement.name
+    content: Content | None = None
     if old is not None and is_link(old):
         refuse_kept_link(file, os.readlink(name, dir_fd=folder))
     elif old is not None:
         refuse_other_types(file, old)
-        if old.st_nlink > 1:
-            must_be_copied(file, folder, old)
+        if not file.is_whole():
+            content, old = current(folder, name)
+            refuse_other_types(file, old)
     kept = old if old is not None and not is_link(old) else None
-    content = None if kept is None or file.is_whole() else current(folder, name, kept)
-    replacement.write(desired(file, content))
-    _dress(file, replacement, kept, batch)
-    if file.validate is not None:
-        validate(file, replacement.temporary)
+    new = desired(file, content, batch.sources)
+    place = batch.directories.place(file.folder())
+    if file.validate is not None and place.exposed:
+        with validated(file, new) as sound:
+            replacement.write(sound)
+    else:
+        replacement.write(new)
+    if kept is None:
+        _dress_new(file, replacement, place, batch)
+    else:
+        _dress_as(file, replacement, kept, place, batch)
+    if file.validate is not None and not place.exposed:
+        validate(file, os.path.join(file.folder(), replacement.temporary))
     if file.backup and old is not None:
         _keep(file, folder)
 
 
-def _dress(file: File, replacement: Replacement, old: os.stat_result | None, batch: Batch) -> None:
-    plain = old is None and file.owner is None and file.group is None
-    kind = (file.folder(), NEW_MODE if file.mode is None else file.mode)
+def _dress_new(file: File, replacement: Replacement, place: Place, batch: Batch) -> None:
+    mode = NEW_MODE if file.mode is None else file.mode
+    kind = (file.folder(), mode)
+    plain = file.owner is None and file.group is None and not file.acl
     if plain and kind in batch.made_as_wanted:
         return
-    if replacement.dress(old, *owner_ids(file, batch), file.mode) and plain:
+    entries = declared_lists(file, batch)[0]
+    if entries is None and place.exposed:
+        entries = ()  # what the directory's default list would add
+    right = replacement.dress(None, *owner_ids(file, batch), file.mode, entries)
+    if right and plain and not place.exposed:
         batch.made_as_wanted.add(kind)
+
+
+def _dress_as(file: File, replacement: Replacement, old: os.stat_result, place: Place, batch: Batch) -> None:
+    wanted = wanted_metadata(file, old, place, batch, anew=True)
+    if not file.is_whole():
+        refuse_foreign_links(file, old, place)
+        refuse_foreign(file, old, place, wanted, edited=True)
+    anew = file.mode is not None or wanted.mode != stat.S_IMODE(old.st_mode)
+    replacement.dress(old, wanted.uid, wanted.gid, wanted.mode if anew else None, wanted.access)
 
 
 def _keep(file: File, folder: int) -> None:
@@ -183,12 +219,15 @@ def _keep(file: File, folder: int) -> None:
 
 def _set_metadata(file: File, folder: int, batch: Batch) -> None:
     """Change owner, group and mode of the very file that was looked at, whatever has its name by now."""
+    place = batch.directories.place(file.folder())
     handle = os.open(file.name(), _PLACE, dir_fd=folder)
     try:
         status = os.fstat(handle)
         refuse_other_types(file, status)
-        if status.st_nlink > 1 and is_exposed(folder):
+        if status.st_nlink > 1 and place.exposed:
             raise ResourceError(f"{shown(file.at)} was given another hard link in the meantime")
-        set_metadata(handle, status, *owner_ids(file, batch), file.mode)
+        wanted = wanted_metadata(file, status, place, batch)
+        refuse_foreign(file, status, place, wanted)
+        settle(handle, status, wanted)
     finally:
         os.close(handle)

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
-from converge.resources.base import IN_SYNC, Adopted, Change, State
+from converge.openflags import open_flags
+from converge.resources.base import IN_SYNC, Adopted, Change, ResourceError, State
 from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry, PathLike, as_text
 from converge.resources.file.errors import shown
-from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes
+from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes, set_metadata
 from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse, remove, type_name
 from converge.resources.file.replacement import temporary_name
 from converge.resources.file.traverse import sync_directory
 
 if TYPE_CHECKING:
     from typing import Self
+
+_PLACE = open_flags("O_PATH", "O_NOFOLLOW", "O_CLOEXEC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Symlink(Entry):
         folder = need_folder(self, batch)
         status = look(folder, self.name())
         if status is not None and all(change.property in ("owner", "group") for change in state):
-            self._own(folder, self.name(), status, batch)
+            _own(folder, self.name(), *owner_ids(self, batch))
             return
         if status is not None and not is_link(status):
             self._refuse_others(status)
@@ -114,22 +117,28 @@ class Symlink(Entry):
         temporary = temporary_name(self.name())
         os.symlink(self._target(), temporary, dir_fd=folder)
         try:
-            made = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
-            kept = old if old is not None and is_link(old) else made
+            kept = old if old is not None and is_link(old) else None
             uid, gid = owner_ids(self, batch)
-            uid, gid = kept.st_uid if uid is None else uid, kept.st_gid if gid is None else gid
-            _own(folder, temporary, made, uid, gid)
+            if kept is not None:
+                uid, gid = kept.st_uid if uid is None else uid, kept.st_gid if gid is None else gid
+            _own(folder, temporary, uid, gid)
             os.rename(temporary, self.name(), src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             os.unlink(temporary, dir_fd=folder)
             raise
         sync_directory(folder)
 
-    def _own(self, folder: int, name: str, status: os.stat_result, batch: Batch) -> None:
-        uid, gid = owner_ids(self, batch)
-        _own(folder, name, status, status.st_uid if uid is None else uid, status.st_gid if gid is None else gid)
 
-
-def _own(folder: int, name: str, status: os.stat_result, uid: int, gid: int) -> None:
-    if (uid, gid) != (status.st_uid, status.st_gid):
-        os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+def _own(folder: int, name: str, uid: int | None, gid: int | None) -> None:
+    """Own a link, and nothing that was moved onto its name in the meantime."""
+    if not hasattr(os, "O_PATH"):  # macOS opens no links
+        os.chown(name, -1 if uid is None else uid, -1 if gid is None else gid, dir_fd=folder, follow_symlinks=False)
+        return
+    handle = os.open(name, _PLACE, dir_fd=folder)
+    try:
+        status = os.fstat(handle)
+        if not is_link(status):
+            raise ResourceError(f"{shown(name)} was replaced by a {type_name(status.st_mode)} in the meantime")
+        set_metadata(handle, status, uid, gid, None)
+    finally:
+        os.close(handle)

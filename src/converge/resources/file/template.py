@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from converge.resources.base import NotYet, ResourceError
-from converge.resources.file.errors import shown
+from converge.resources.file.errors import explain, shown
+from converge.resources.file.traverse import read_safely
 
 if TYPE_CHECKING:
     import jinja2
@@ -19,11 +20,40 @@ def _environment(folder: str) -> jinja2.Environment:
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FunctionLoader(lambda name: _load(folder, name)),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - configuration files, not web pages
     )
+
+
+def _load(folder: str, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    """A template, or what one includes: links are followed by the rule of all reading, and nothing outside is read."""
+    if ".." in name.split("/"):
+        return None
+    path = os.path.join(folder, name.lstrip("/"))
+    try:
+        handle = read_safely(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ResourceError(f"the template {explain(error, path)}") from error
+    except ResourceError as error:
+        raise ResourceError(f"the template {error}") from error
+    with open(handle, "rb") as file:
+        identity = _identity(os.fstat(handle))
+        return file.read().decode(), path, lambda: _unchanged(path, identity)
+
+
+def _unchanged(path: str, identity: tuple[int, ...]) -> bool:
+    try:
+        return _identity(os.stat(path)) == identity
+    except OSError:
+        return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def render(path: str, variables: Mapping[str, object], *, quiet: bool) -> bytes:
@@ -34,6 +64,8 @@ def render(path: str, variables: Mapping[str, object], *, quiet: bool) -> bytes:
     try:
         text = _environment(folder).get_template(name).render(variables)
         return text.encode("utf-8", "surrogateescape")
+    except (ResourceError, NotYet):
+        raise
     except jinja2.TemplateNotFound as error:
         missing = os.path.join(folder, error.name or name)
         raise NotYet(f"the template {shown(missing)} does not exist", f"file:{missing}") from error

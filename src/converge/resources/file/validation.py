@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from converge.paths import ensure_dir, runtime_dir
 from converge.resources.base import ResourceError
+from converge.resources.file.content import READ, Content, Large, pieces
 from converge.resources.file.errors import shown
+from converge.resources.file.replacement import write_all
 
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
@@ -25,9 +30,29 @@ def command_words(command: str | Sequence[str]) -> list[str]:
     return shlex.split(command) if isinstance(command, str) else list(command)
 
 
-def validate(file: File, temporary: str) -> None:
-    """Run the file's validate command on the temporary file. Raises ResourceError unless it says 0."""
-    place = os.path.join(file.folder(), temporary)
+@contextmanager
+def validated(file: File, content: Content) -> Iterator[Content]:
+    """The content, once it has been found sound in a folder that only we can write: the very bytes that go live.
+
+    In a directory that others may write, they could exchange the new file while the command looks at it.
+    """
+    folder = tempfile.mkdtemp(prefix="validate-", dir=ensure_dir(runtime_dir()))
+    try:
+        place = os.path.join(folder, file.name())
+        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            for piece in pieces(content):
+                write_all(handle, piece)
+        finally:
+            os.close(handle)
+        validate(file, place)
+        yield content if isinstance(content, bytes) else Large(content.size, lambda: os.open(place, READ))
+    finally:
+        shutil.rmtree(folder)
+
+
+def validate(file: File, place: str) -> None:
+    """Run the file's validate command on the new file at ``place``. Raises ResourceError unless it says 0."""
     words = [word.replace("%s", place) for word in command_words(file.validate or ())]
     limit = file.seconds() or _LONGEST
     with tempfile.TemporaryFile() as output:

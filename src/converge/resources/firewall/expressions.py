@@ -25,6 +25,7 @@ PROTOCOLS: Final = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 5
 _FAMILIES: Final = {"ipv4": 2, "ipv6": 10}
 _CT_STATES: Final = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
 KNOWN_CONNECTION: Final = (_CT_STATES["established"], _CT_STATES["related"])
+_TCP_FLAGS: Final = {"syn": 2, "ack": 16}
 _FAMILY: Final = {4: ("ip", 2), 6: ("ip6", 10)}
 _VERDICTS: Final = {"allow": "accept", "block": "drop"}
 # "port unreachable", by the name and number that each type of message has for it (RFC 792, RFC 4443, the kernel's own).
@@ -138,13 +139,17 @@ def shape(expression: Expression) -> Shape:
         ((name, content),) = statement.items()
         if name == "match" and content["op"] in ("==", "in"):
             found.add(_match_shape(content["left"], content["right"]))
+        elif name == "match" and "&" in content["left"]:
+            field, mask = content["left"]["&"]
+            found.add(((_field(field), content["op"]), (_bits(mask), _bits(content["right"]))))
         elif name == "reject":
             found.add(("verdict", _reject_shape(content)))
         elif content is None:
             found.add(("verdict", name))
         else:
             found.add((name, json.dumps(content, sort_keys=True)))
-    implied = {_IMPLIED[left[0]] for left, _ in found if isinstance(left, tuple) and left[0] in _IMPLIED}
+    protocols = {part[0] for left, _ in found if isinstance(left, tuple) for part in (left, *left) if part}
+    implied = {_IMPLIED[protocol] for protocol in protocols if protocol in _IMPLIED}
     return frozenset(found - implied)
 
 
@@ -162,6 +167,8 @@ def _match_shape(left: Json, right: object) -> tuple[Hashable, Hashable]:
     match left:
         case {"payload": {"protocol": str(protocol), "field": str(field)}}:
             return (protocol, field), tuple(merged(_spans(right)))
+        case {"concat": list(parts)}:
+            return tuple(_field(part) for part in parts), json.dumps(right)
         case {"meta": {"key": "l4proto"}}:
             return "l4proto", _number(right, PROTOCOLS)
         case {"meta": {"key": "nfproto"}}:
@@ -171,6 +178,17 @@ def _match_shape(left: Json, right: object) -> tuple[Hashable, Hashable]:
         case {"ct": {"key": "state"}}:
             return "ct state", frozenset(_number(each, _CT_STATES) for each in _elements(right))
     return json.dumps(left, sort_keys=True), json.dumps(right, sort_keys=True)
+
+
+def _field(part: Json) -> Hashable:
+    match part:
+        case {"payload": {"protocol": str(protocol), "field": str(field)}}:
+            return protocol, field
+    return json.dumps(part, sort_keys=True)
+
+
+def _bits(value: object) -> Hashable:
+    return frozenset(_number(each, _TCP_FLAGS) for each in _elements(value))
 
 
 def _number(value: object, names: dict[str, int]) -> Hashable:
@@ -232,6 +250,10 @@ def _statement_words(statement: Json) -> str:
     match statement:
         case {"match": {"left": {"payload": {"protocol": protocol, "field": field}}, "right": right}}:
             return f"{protocol} {field} {_right_words(right)}"
+        case {"match": {"left": {"concat": list(parts)}, "right": right}}:
+            return f"{' . '.join(' '.join(part['payload'].values()) for part in parts if 'payload' in part)} {right}"
+        case {"match": {"left": {"&": [{"payload": {"protocol": "tcp", "field": "flags"}}, _]}}}:
+            return "not the first"
         case {"match": {"left": {"meta": {"key": "l4proto"}}, "right": int(number)}}:
             return next((name for name, known in PROTOCOLS.items() if known == number), f"protocol {number}")
         case {"match": {"left": {"meta": {"key": "nfproto"}}, "right": int(number)}}:

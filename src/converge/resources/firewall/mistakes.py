@@ -16,6 +16,7 @@ _LONGEST_NAME = 64
 _LONGEST_INTERFACE = 15
 """Bytes: IFNAMSIZ of the kernel, without the NUL."""
 _FARTHEST = 1_000_000
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def mistakes(rule: Firewall) -> Iterator[str]:
@@ -61,21 +62,35 @@ def _addresses(rule: Firewall) -> Iterator[str]:
         if not address_list(given):
             yield f"{option} is an empty list; leave it out for every address"
         for text in address_list(given):
-            try:
+            if why := _wrong_network(text):
+                yield f"{option} {why}"
+            else:
                 networks.append(ipaddress.ip_network(text))
-            except ValueError:
-                yield f"{option} {_wrong_network(text)}"
         families.append({network.version for network in networks})
     if len(families) == 2 and all(families) and not families[0] & families[1]:
         yield "source and dest have no family in common: one is IPv4 and the other IPv6"
 
 
-def _wrong_network(text: str) -> str:
+def _wrong_network(text: str) -> str | None:
+    """Why this is no address or network that a packet can be held against, as it stands; None where it is one."""
+    address, percent, zone = text.partition("%")
+    if percent:  # which would be ignored, so that the rule would hold on every interface
+        name, slash, length = zone.partition("/")
+        return f"{text} names a zone; write {address}{slash}{length} and interface={name!r}"
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return f"takes an address such as 192.0.2.7 or a network such as 192.0.2.0/24, not {text!r}"
-    return f"{text} has host bits set; the network is {network}"
+    if (
+        isinstance(network, ipaddress.IPv6Network)
+        and network.overlaps(_MAPPED)
+        and network.prefixlen >= _MAPPED.prefixlen
+    ):
+        return f"{text} is IPv4 in the form of IPv6, which no packet has; write the IPv4 address"
+    address, _, _ = text.partition("/")
+    if ipaddress.ip_address(address) != network.network_address:
+        return f"{text} has host bits set; the network is {network}"
+    return None
 
 
 def _interface(name: str) -> Iterator[str]:

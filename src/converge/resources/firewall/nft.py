@@ -22,8 +22,8 @@ the library bear several at once."""
 _NETLINK_NETFILTER: Final = 12
 _LIBRARY: Final = "libnftables.so.1"
 # nftables/libnftables.h: handles; JSON; priorities, protocols, symbols and times as numbers, so that neither the
-# version of nftables nor files such as /etc/services make a difference.
-_OUTPUT: Final = 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10
+# version of nftables nor files such as /etc/services make a difference; no elements of sets, which may be many.
+_OUTPUT: Final = 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11
 
 
 class NftError(Exception):

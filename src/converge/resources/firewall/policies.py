@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from converge.resources.base import Busy, Change, State
-from converge.resources.firewall import nft
+from converge.resources.firewall import live, nft
 from converge.resources.firewall.expressions import KNOWN_CONNECTION, match, meta, numbers, payload
 from converge.resources.firewall.nft import Json, NftError
 from converge.resources.firewall.rules import commit, ranks, refused, shown, unreadable
@@ -39,19 +39,46 @@ def check(resources: Sequence[FirewallPolicy]) -> Iterator[State | Exception]:
 
 
 def apply(work: Sequence[tuple[FirewallPolicy, State]]) -> Iterator[Exception | None]:
-    """Put all of it right in one transaction: nothing is blocked a moment before what must pass is allowed."""
+    """Put all of it right; nothing is blocked a moment before what must pass is allowed.
+
+    The rules come first, with which the kernel begins to track connections, and the policies after them, together with
+    the connections that were open until then. So each is in one of the two.
+    """
     error: Exception | None = None
+    policies = [policy for policy, _ in work]
     try:
         with nft.LOCK:
-            table = Table(ranks(work[0][0].peers))
-            wanted = [(_owner(policy), _wanted(policy)) for policy, _ in work]
-            chosen = {CHAINS[policy.direction]: _POLICY[policy.action] for policy, _ in work}
-            commit(table, table.change(wanted, chosen))
+            table = Table(ranks(policies[0].peers))
+            blocking = [policy for policy in policies if policy.action == "block"]
+            if before := table.change([(_owner(policy), _wanted(policy)) for policy in blocking]):
+                sets = [command for policy in blocking for command in live.add_sets(policy.direction)]
+                commit(table, [{"add": {"table": nft.TABLE}}, *sets, *before])
+                table = Table(table.ranks)
+            commit(table, _commands(policies, table))
     except NftError as raised:
         error = refused(raised)
     except Busy as raised:
         error = raised
     yield from (error for _ in work)
+
+
+def _commands(policies: Sequence[FirewallPolicy], table: Table) -> list[Json]:
+    wanted = [(_owner(policy), _wanted(policy)) for policy in policies]
+    commands = table.change(wanted, {CHAINS[policy.direction]: _POLICY[policy.action] for policy in policies})
+    open_ones = list(live.connections()) if any(policy.action == "block" for policy in policies) else []
+    filled = [
+        command
+        for policy in policies
+        if policy.action == "block"
+        for command in (*live.add_sets(policy.direction), *live.fill_sets(policy.direction, open_ones))
+    ]
+    gone = [
+        command
+        for policy in policies
+        if policy.action == "allow"
+        for command in live.delete_sets(policy.direction, table.sets)
+    ]
+    return [*commands[:1], *filled, *commands[1:], *gone]  # the first makes the table
 
 
 def _check(policy: FirewallPolicy, table: Table) -> Iterator[Change]:
@@ -91,6 +118,7 @@ def _wanted(policy: FirewallPolicy) -> list[Wanted]:
 def _always(direction: str) -> Iterator[list[Json]]:
     """The conditions of what is allowed before anything else is asked."""
     yield [match({"ct": {"key": "state"}}, {"set": list(KNOWN_CONNECTION)})]
+    yield from live.rules(direction)
     yield [meta("iifname" if direction == "inbound" else "oifname", "lo")]
     yield [payload("icmpv6", "type", numbers(_IPV6_NEEDS))]
     local = [_LINK_LOCAL]

@@ -64,6 +64,7 @@ class Table:
         self.ranks = ranks
         self.dormant = False
         self.chains: dict[str, Chain] = {}
+        self.sets: set[str] = set()
         self.by_owner: dict[str, list[Listed]] = {}
         for each in nft.list_table() or ():
             self._read(each)
@@ -76,6 +77,8 @@ class Table:
             case {"table": {"flags": flags}}:
                 # nftables 1.0.6 says the table's name instead of the flag's; those that do no harm are known by theirs.
                 self.dormant = not {*([flags] if isinstance(flags, str) else flags)} <= _HARMLESS_FLAGS
+            case {"set": dict(how)}:
+                self.sets.add(how["name"])
             case {"chain": dict(how)} if how["name"] in CHAINS.values():
                 name = how["name"]
                 attached = how.get("hook") == name and how.get("prio") == _PRIORITY and how.get("type") == "filter"

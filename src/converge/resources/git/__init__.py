@@ -17,6 +17,7 @@ from converge.resources.base import (
     Need,
     NotYet,
     PathChanged,
+    Refusal,
     Resource,
     ResourceError,
     State,
@@ -24,6 +25,7 @@ from converge.resources.base import (
     Uses,
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
+from converge.resources.stirred import is_stirred
 
 if TYPE_CHECKING:
     from typing import Self
@@ -55,7 +57,10 @@ class Git(Resource):
     revision: str = "HEAD"
     """A branch, a tag, a commit (all of its digits), or ``HEAD``."""
     user: str | None = None
-    """As whom git runs, and whose the checkout is. Unset: as converge itself."""
+    """As whom git runs, and whose the checkout is.
+
+    Unset: as converge itself; in a directory that belongs to another user, as that user.
+    """
     depth: int | None = None
     """How many commits of history to fetch. Unset: all."""
     force: bool = False
@@ -185,7 +190,9 @@ class Git(Resource):
             changes.append(Change("revision", head and head[:12], self._shown(wanted)))
         if files := commands.modified(self, self.dest):
             if not self.force:
-                raise ResourceError(
+                if is_stirred(self.dest):
+                    raise Busy(f"somebody is at work in {self.dest}", again=0.2)
+                raise Refusal(
                     f"{self.dest} has local changes ({files}); put them into the repository, or set force=True to "
                     "discard them"
                 )
@@ -205,7 +212,9 @@ class Git(Resource):
         from converge.resources.file.names import owner_name
 
         if not os.path.lexists(f"{self.dest}/.git"):
-            raise ResourceError(f"{self.dest} holds other things and is no checkout; move them away")
+            if is_stirred(self.dest):
+                raise Busy(f"somebody is at work in {self.dest}", again=0.2)
+            raise Refusal(f"{self.dest} holds other things and is no checkout; move them away")
         uid = self._account()[0]
         if status.st_uid != (os.geteuid() if uid is None else uid):
             # What is in it could make git run programs, so it is left to its owner.
@@ -216,10 +225,37 @@ class Git(Resource):
         """The user and group that the checkout is to have; NotYet where there is no such user."""
         from converge import process
 
-        if self.user is None:
+        user = self.runs_as()
+        if user is None:
             return None, None
-        account = process.find_user(self.user)
+        account = process.find_user(user)
         return account.pw_uid, account.pw_gid
+
+    def runs_as(self) -> str | None:
+        """The user that git runs as; None for converge itself.
+
+        Where others could exchange a checkout while git is at work in it, git is not run as root, but as the owner of
+        the place: its paths could lead it anywhere.
+        """
+        from converge.resources.file.names import owner_name
+        from converge.resources.staging import place_at
+
+        if os.geteuid() != 0 or self.user not in (None, "root"):
+            return self.user
+        try:
+            place = place_at(self.dest)
+        except FileNotFoundError:
+            return self.user
+        if place.safe:
+            return self.user
+        folder = os.path.dirname(self.dest)
+        if self.user is None and place.holder is not None and not (name := owner_name(place.holder)).startswith("uid "):
+            return name
+        whose = "others" if place.holder is None else owner_name(place.holder)
+        raise ResourceError(
+            f'{folder} can be written by {whose}, who could lead git to other places; say user="…" with a user that is '
+            "not root, or choose a directory that only root can write"
+        )
 
     def _shown(self, commit: str = "") -> str:
         revision = self.revision

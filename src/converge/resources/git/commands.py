@@ -139,7 +139,7 @@ def _must(it: Git, path: str | None, *words: str) -> str:
 def _run(it: Git, path: str | None, *words: str) -> process.Result:
     place = [] if path is None else ["-C", path]
     result = process.run(
-        ["git", *place, *words], cwd="/", env=_ENVIRONMENT, keep=_keep(it), user=it.user, timeout=it.seconds()
+        ["git", *place, *words], cwd="/", env=_ENVIRONMENT, keep=_keep(it), user=it.runs_as(), timeout=it.seconds()
     )
     if result.timed_out:
         raise ResourceError(f"git {words[0]} did not end in time and was ended")
@@ -152,4 +152,4 @@ _ENVIRONMENT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "L
 
 def _keep(it: Git) -> Collection[str]:
     """What git takes from our environment: the proxy, and the keys of an agent that is its user's own."""
-    return NETWORK if it.user is not None or os.geteuid() == 0 else NETWORK | {"SSH_AUTH_SOCK"}
+    return NETWORK if it.runs_as() is not None or os.geteuid() == 0 else NETWORK | {"SSH_AUTH_SOCK"}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from converge.resources.mount.options import split
 from converge.resources.textfile import read_text, replace_text
 
 FSTAB = "/etc/fstab"
 _ESCAPED = {" ": "\\040", "\t": "\\011", "\n": "\\012", "\\": "\\134", "#": "\\043"}
+_BLANKS = " \t"
 _lock = threading.Lock()
 """Held from reading until writing: several mounts are applied at the same time."""
 
@@ -32,8 +35,14 @@ class Entry(NamedTuple):
 
     def means(self, other: Entry) -> bool:
         """Whether both say the same: the order of the options does not count."""
-        mine, others = (sorted(set(each.options.split(","))) for each in (self, other))
+        mine, others = (_meaning(each.options) for each in (self, other))
         return self._replace(options="") == other._replace(options="") and mine == others
+
+
+def _meaning(options: str) -> tuple[set[str], dict[str, str]]:
+    """All of them, and the last of each name, which is the one that counts where there can be only one."""
+    single = split(options)
+    return set(single), {option.partition("=")[0]: option for option in single}
 
 
 def entries(text: str, point: str) -> list[Entry]:
@@ -93,9 +102,10 @@ def _point(line: str) -> str | None:
 
 
 def _parse(line: str) -> Entry | None:
-    if line.lstrip().startswith("#"):
+    if line.lstrip(_BLANKS).startswith("#"):
         return None
-    fields = [_decoded(field) for field in line.split()]
+    # Other white space is a part of a name; str.split would end a field there.
+    fields = [_decoded(field) for field in re.split(f"[{_BLANKS}]+", line.strip(f"{_BLANKS}\r"))]
     if len(fields) < 2:
         return None
     source, point, fstype, options, dump, passno = (*fields, "", "", "", "")[:6] if len(fields) < 6 else fields[:6]
@@ -112,4 +122,6 @@ def _encoded(text: str) -> str:
 
 
 def _decoded(field: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
+    """Each escape stands for a byte, of which one character may have several."""
+    raw = re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8) & 0xFF,)), os.fsencode(field))
+    return os.fsdecode(raw)

@@ -70,8 +70,8 @@ def size_differences(options: str, live: Mounted) -> Iterator[tuple[str, str, st
     """(option, now, wanted) for the limits of a tmpfs that are not as declared. A share of memory is not compared."""
     if live.fstype != "tmpfs":
         return
-    for option in split(options):
-        name, _, value = option.partition("=")
+    last = {name: value for name, _, value in (option.partition("=") for option in split(options))}
+    for name, value in last.items():
         wanted = parse_size(value)
         if name not in ("size", "nr_inodes") or not wanted:
             continue

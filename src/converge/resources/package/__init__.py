@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from converge.resources.base import Adopted, Resource, State, Trigger, Verb
 
 if TYPE_CHECKING:
+    from converge.resources.package.conflicts import Declared
     from converge.resources.package.manager import Manager
 
 
@@ -41,6 +42,10 @@ class Package(Resource):
     conffiles: Literal["keep", "replace"] = "keep"
     """With apt, whose configuration files stay when an upgrade brings other ones: those on the machine, or the new."""
 
+    # Any: a Declared of conflicts.py, which a declaration alone does not need.
+    others: Any = field(default=None, init=False, repr=False)
+    """All packages of the blueprint; None until :meth:`among` told."""
+
     # --- what it is ---------------------------------------------------------------------------------------
 
     def identity(self) -> str:
@@ -66,6 +71,12 @@ class Package(Resource):
 
     def absent(self) -> bool:
         return self.state == "absent"
+
+    def among(self, ids: Mapping[str, Resource]) -> Package:
+        copy = replace(self)
+        object.__setattr__(copy, "where", self.where)
+        object.__setattr__(copy, "others", _all_packages(ids))
+        return copy
 
     def triggers(self) -> Sequence[Trigger]:
         from converge.resources.package.known import news_of
@@ -113,3 +124,16 @@ class Package(Resource):
         from converge.resources.package.known import this_manager
 
         return this_manager(self.manager)
+
+
+_last: tuple[Mapping[str, Resource], Declared] | None = None
+
+
+def _all_packages(ids: Mapping[str, Resource]) -> Declared:
+    """One object for all that ask about the same blueprint."""
+    global _last  # noqa: PLW0603 - only spares work: thousands of packages ask the same in turn
+    from converge.resources.package.conflicts import declared_packages
+
+    if _last is None or _last[0] is not ids:
+        _last = ids, declared_packages(ids)
+    return _last[1]

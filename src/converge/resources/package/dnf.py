@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from converge.resources.base import PathChanged
-from converge.resources.package.manager import Conffiles, Offer, Remedy, Step, Wish
+from converge.resources.package.manager import Conffiles, ManagerError, Offer, Remedy, Step, Wish
 from converge.resources.package.rpm import Rpm, full_version, offers_from
 
 _FORMAT: Final = r"%{name}\t%{epoch}\t%{version}-%{release}\t%{arch}"
@@ -32,6 +32,8 @@ class Dnf(Rpm):
         verb, words = ("install", _words(wishes)) if wishes else ("remove", list(unwanted))
         # It ends with 1 as nobody agreed, and also where it could not do it.
         output = self.run([*self._command(), "--assumeno", verb, *words], until, good=(0, 1))
+        if refused := output.partition("Error:")[2]:
+            raise ManagerError(f"{self.name} {verb} is not possible:\n{refused.strip()}", self.remedy(output))
         return list(parse_transaction(output))
 
     def index_news(self) -> list[PathChanged]:

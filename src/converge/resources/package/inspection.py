@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from converge.resources.base import IN_SYNC, Action, Busy, Change, ResourceError, State
 from converge.resources.package import locks
 from converge.resources.package.choice import choose
+from converge.resources.package.conflicts import Conflict, Declared, conflict, culprits, exclude
 from converge.resources.package.manager import Installed, Manager, Offer, Step, Wish
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ def wish_for(package: Package, state: State) -> Wish | None:
 def _tell_what_else(
     manager: Manager, packages: Sequence[Package], found: list[State | Exception], until: float
 ) -> None:
-    """Add to what was found what else the transactions would bring or take away."""
+    """Add to what was found what else the transactions would bring or take away; what would undo another declared
+    package is an error of both.
+    """
     wishes: dict[int, Wish] = {}
     unwanted: dict[int, str] = {}
     for position, (package, state) in enumerate(zip(packages, found, strict=True)):
@@ -123,37 +126,105 @@ def _tell_what_else(
             unwanted[position] = package.name
         elif wish := wish_for(package, state):
             wishes[position] = wish
-    _add_steps(manager, found, list(wishes), list(wishes.values()), [], until)
-    _add_steps(manager, found, list(unwanted), [], list(unwanted.values()), until)
+    for group in (_Group(manager, packages, found, wishes, until), _Group(manager, packages, found, unwanted, until)):
+        group.examine(list(group.due))
 
 
-def _add_steps(
-    manager: Manager,
-    found: list[State | Exception],
-    positions: Sequence[int],
-    wishes: Sequence[Wish],
-    unwanted: Sequence[str],
-    until: float,
-) -> None:
-    if not positions:
-        return
-    try:
-        steps = manager.simulate(choose(manager, wishes, until), unwanted, until)
-    except (ResourceError, OSError):
-        if len(positions) == 1:
-            return  # an unknown name: a fresh index, or an earlier resource, may bring it; apply has the words for it
-        half = len(positions) // 2
-        for part in (slice(None, half), slice(half, None)):
-            _add_steps(manager, found, positions[part], wishes[part], unwanted[part], until)
-        return
-    named = {*(wish.name for wish in wishes), *unwanted}
-    also = "also" if len(positions) == 1 else "together also"
-    extra = tuple(_extra(step, also) for step in steps if step.name not in named)
-    after = {step.name: step.after for step in steps}
-    for position, wish in zip(positions, wishes, strict=False):
-        found[position] = _with_version(found[position], after.get(wish.name))
-    first = found[positions[0]]
-    found[positions[0]] = first if isinstance(first, Exception) else first + extra
+class _Group:
+    """What is to be installed, or else removed, in one transaction as far as that goes."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        packages: Sequence[Package],
+        found: list[State | Exception],
+        due: Mapping[int, Wish] | Mapping[int, str],
+        until: float,
+    ) -> None:
+        self.manager = manager
+        self.packages = packages
+        self.found = found
+        self.due = due
+        self.until = until
+
+    def examine(self, positions: Sequence[int]) -> bool:
+        """Whether all of them can be simulated, in parts at least, before any of them was found in a conflict."""
+        if not positions:
+            return True
+        try:
+            steps = self._simulate(positions)
+        except (ResourceError, OSError) as error:
+            if len(positions) == 1:
+                # An unknown name: a fresh index, or an earlier resource, may bring it; apply has the words for it.
+                return False
+            half = len(positions) // 2
+            left, right = positions[:half], positions[half:]
+            fine = [self.examine(part) for part in (left, right)]
+            if all(fine):
+                self._exclude(left, right, error)
+            return all(fine)
+        if self._is_conflict(positions, steps):
+            if len(positions) > 1:
+                half = len(positions) // 2
+                for part in (positions[:half], positions[half:]):
+                    self.examine(part)
+            return False
+        self._add(positions, steps)
+        return True
+
+    def _simulate(self, positions: Sequence[int]) -> Sequence[Step]:
+        due = [self.due[position] for position in positions]
+        wishes = choose(self.manager, [each for each in due if isinstance(each, Wish)], self.until)
+        return self.manager.simulate(wishes, [each for each in due if isinstance(each, str)], self.until)
+
+    def _fails(self, positions: Sequence[int]) -> bool:
+        try:
+            self._simulate(positions)
+        except (ResourceError, OSError):
+            return True
+        return False
+
+    def _exclude(self, left: Sequence[int], right: Sequence[int], error: Exception) -> None:
+        """Those of two halves that cannot be together; without them, the others may be."""
+        guilty = culprits(left, right, self._fails)
+        if len(guilty) > 2:
+            return  # no pair explains it; apply has the words for it
+        try:
+            self._simulate(guilty)
+        except (ResourceError, OSError) as raised:
+            error = raised
+        self._fail(guilty, exclude([self.packages[position] for position in guilty], error))
+        rest = [position for position in (*left, *right) if position not in guilty]
+        if self._fails(rest) and len(rest) > 1:
+            half = len(rest) // 2
+            self._exclude(rest[:half], rest[half:], error)
+
+    def _is_conflict(self, positions: Sequence[int], steps: Sequence[Step]) -> bool:
+        packages = [self.packages[position] for position in positions]
+        declared: Declared | None = packages[0].others
+        if declared is None:
+            return False
+        others = list(declared.clashes(self.manager, packages[0], steps, {package.name for package in packages}))
+        if others and len(positions) == 1:
+            names = {other.name for other in others}
+            both = [at for at, package in enumerate(self.packages) if package.name in names]
+            self._fail([*positions, *both], conflict(self.manager, packages, others, steps))
+        return bool(others)
+
+    def _fail(self, positions: Sequence[int], error: Conflict) -> None:
+        for position in positions:
+            self.found[position] = error
+
+    def _add(self, positions: Sequence[int], steps: Sequence[Step]) -> None:
+        named = {self.packages[position].name for position in positions}
+        also = "also" if len(positions) == 1 else "together also"
+        extra = tuple(_extra(step, also) for step in steps if step.name not in named)
+        after = {step.name: step.after for step in steps}
+        for position in positions:
+            if isinstance(self.due[position], Wish):
+                self.found[position] = _with_version(self.found[position], after.get(self.packages[position].name))
+        first = self.found[positions[0]]
+        self.found[positions[0]] = first if isinstance(first, Exception) else first + extra
 
 
 def _with_version(state: State | Exception, version: str | None) -> State | Exception:

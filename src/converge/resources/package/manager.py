@@ -176,7 +176,7 @@ class Manager:
         raise ManagerError(said + (":\n" + "\n".join(lines) if lines else ""), self.remedy(result.output))
 
     def _locker(self, output: str) -> str:
-        found = re.search(r"held by process (\d+) \(([^)]*)\)", output)
+        found = re.search(r"held by process (\d+) \(([^)\n]{1,64})\)", output)
         if found:
             return f"{found[2]} (process {found[1]})"
         return locks.holder(self.root) or "another package manager"

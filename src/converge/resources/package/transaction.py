@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from converge.resources.base import Busy, ResourceError, State
 from converge.resources.package import locks
 from converge.resources.package.choice import choose
+from converge.resources.package.conflicts import Declared, conflict
 from converge.resources.package.inspection import AGAIN, compare, deadline, wish_for
-from converge.resources.package.manager import Conffiles, Manager, ManagerError, Wish
+from converge.resources.package.manager import Conffiles, Manager, ManagerError, Step, Wish
 
 if TYPE_CHECKING:
     from converge.resources.package import Package
@@ -77,7 +78,17 @@ class _Transaction:
                 self.states[package.name] = found
 
     def _remove(self, packages: Sequence[Package]) -> None:
-        self.manager.remove([package.name for package in packages], self.until)
+        unwanted = [package.name for package in packages]
+        self._refuse_conflicts(packages, self.manager.simulate([], unwanted, self.until))
+        self.manager.remove(unwanted, self.until)
+
+    def _refuse_conflicts(self, packages: Sequence[Package], steps: Sequence[Step]) -> None:
+        """Raises where the transaction would make wrong what somebody declared; asked right before it is done."""
+        declared: Declared | None = packages[0].others
+        if declared is not None:
+            named = {package.name for package in packages}
+            if others := list(declared.clashes(self.manager, packages[0], steps, named)):
+                raise conflict(self.manager, packages, others, steps)
 
     def _install(self) -> None:
         packages = [
@@ -96,6 +107,7 @@ class _Transaction:
 
     def _install_all(self, packages: Sequence[Package]) -> None:
         wishes = choose(self.manager, [wish for package in packages if (wish := self._wish(package))], self.until)
+        self._refuse_conflicts(packages, self.manager.simulate(wishes, [], self.until))
         self.manager.install(wishes, self.conffiles, self.newest, self.until)
 
     def _wish(self, package: Package) -> Wish | None:

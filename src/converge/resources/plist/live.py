@@ -30,8 +30,10 @@ class List(NamedTuple):
 
 def read(path: str) -> List:
     """All settings of a list; none where it does not exist."""
+    from converge.resources.file.traverse import read_safely
+
     try:
-        with open(path, "rb") as file:
+        with open(read_safely(path), "rb") as file:
             raw = file.read()
     except FileNotFoundError:
         return List({})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from converge.resources.base import Adopted, ResourceError
 from converge.resources.sysctl import keys, lines
 from converge.resources.sysctl.setting import FILE, Sysctl
@@ -13,12 +15,12 @@ def adopt_sysctl(key: str) -> Adopted:
     if why := keys.mistake(key):
         raise ResourceError(why)
     name = keys.canonical(key)
+    if os.path.isdir(keys.path(key)):
+        raise ResourceError(f"{name} is a group of settings; name one of them")
     try:
         text = read_text(keys.path(key))
     except PermissionError as error:
         raise ResourceError(f"{name} cannot be read, by nobody or only by root") from error
-    except IsADirectoryError as error:
-        raise ResourceError(f"{name} is a group of settings; name one of them") from error
     if text is None:
         raise ResourceError(f"the kernel has no setting {name}")
     value = " ".join(text.split())

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from converge.resources.base import IN_SYNC, Change, NotYet, ResourceError, State
-from converge.resources.sysctl import keys, lines
+from converge.resources.sysctl import keys, lines, values
 from converge.resources.textfile import read_text, replace_text
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _check_live(setting: Sysctl) -> State:
         ) from error
     except OSError as error:
         raise ResourceError(f"{setting.identity()} cannot be read: {_reason(error)}") from error
-    return IN_SYNC if now == setting.text() else (Change(LIVE, now, setting.text()),)
+    return IN_SYNC if values.same(now, setting.text()) else (Change(LIVE, now, setting.text()),)
 
 
 def _apply_live(setting: Sysctl, state: State) -> Exception | None:

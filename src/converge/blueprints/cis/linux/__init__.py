@@ -4,27 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from converge.blueprints.cis.linux.catalogue import Machine, Options, Rule
+from converge.blueprints.cis.linux.catalogue import Edition, Machine, Options, Rule
 from converge.declaration import Run
+from converge.platform import Platform
 
 NAME = "Linux"
 
 
 def rules() -> tuple[Rule, ...]:
     """All recommendations, in the order of their numbers."""
-    from converge.blueprints.cis.linux import access, logging, network, services, system
+    from converge.blueprints.cis.linux import access, auditing, logging, network, services, system
 
-    return (*system.RULES, *services.RULES, *network.RULES, *access.RULES, *logging.RULES)
+    return (*system.RULES, *services.RULES, *network.RULES, *access.RULES, *logging.RULES, *auditing.RULES)
 
 
 def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
     """Declare these recommendations."""
     from converge.blueprints.cis.linux.gathered import declare_gathered
 
-    machine = Machine(r, given, ubuntu=r.platform.distro == "ubuntu")
+    machine = Machine(r, given, edition(r.platform, given))
     for each in wanted:
         each.declare(machine)
     declare_gathered(machine)
 
 
-__all__ = ["NAME", "Options", "declare", "rules"]
+def edition(platform: Platform, given: Options) -> Edition:
+    """The one that is named, or this machine's; for pretended machines and unknown releases the newest."""
+    if given.edition is not None:
+        return given.edition
+    if platform.distro != "ubuntu":
+        return "debian-12"
+    return "ubuntu-22.04" if _release() == ("ubuntu", "22.04") else "ubuntu-24.04"
+
+
+def _release() -> tuple[str, str]:
+    """ID and VERSION_ID of os-release(5) of this machine."""
+    try:
+        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
+            pairs = (line.strip().partition("=") for line in file)
+            values = {key: value.strip("\"'") for key, _, value in pairs}
+    except OSError:
+        return "", ""
+    return values.get("ID", ""), values.get("VERSION_ID", "")
+
+
+__all__ = ["NAME", "Options", "declare", "edition", "rules"]

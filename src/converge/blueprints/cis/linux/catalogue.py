@@ -1,7 +1,9 @@
 """What the ``cis`` blueprint is made of: recommendations with their numbers, and what each declares.
 
-The numbers are those of CIS Debian Linux 12 Benchmark v1.1.0 and CIS Ubuntu Linux 22.04 LTS Benchmark v2.0.0, profile
-*Level 1 - Server*. Numbers and settings are theirs; titles and reasons are our own words.
+The numbers are those of CIS Debian Linux 12 Benchmark v1.1.0,
+CIS Ubuntu Linux 24.04 LTS Benchmark v1.0.0 and CIS Ubuntu
+Linux 22.04 LTS Benchmark v2.0.0, profile *Level 1 - Server*. Numbers and settings are theirs, titles name what is
+configured, and reasons are our own words.
 """
 
 from __future__ import annotations
@@ -16,9 +18,15 @@ from converge.resources.file import Line
 
 Section: TypeAlias = Literal[
     "filesystems", "boot", "processes", "banners", "services", "clients", "time", "cron", "network", "firewall",
-    "ssh", "sudo", "passwords", "sessions", "logging", "permissions",
+    "ssh", "sudo", "passwords", "sessions", "logging", "auditd", "integrity", "permissions",
 ]  # fmt: skip
 SECTIONS: tuple[Section, ...] = get_args(Section)
+Edition: TypeAlias = Literal["debian-12", "ubuntu-24.04", "ubuntu-22.04"]
+EDITIONS: dict[Edition, str] = {
+    "debian-12": "Debian 12",
+    "ubuntu-24.04": "Ubuntu 24.04",
+    "ubuntu-22.04": "Ubuntu 22.04",
+}
 TimeService: TypeAlias = Literal["systemd-timesyncd", "chrony", "none"]
 
 
@@ -36,6 +44,9 @@ class Options(NamedTuple):
     static_ipv6: bool = False
     time_service: TimeService = "systemd-timesyncd"
     time_servers: Sequence[str] = ()
+    ssh_users: Sequence[str] = ()
+    ssh_groups: Sequence[str] = ()
+    edition: Edition | None = None
 
 
 @dataclass
@@ -44,11 +55,14 @@ class Machine:
 
     r: Run
     given: Options
-    ubuntu: bool
+    edition: Edition
     ssh: list[str] = field(default_factory=list)
     sudo: list[str] = field(default_factory=list)
     pwquality: list[str] = field(default_factory=list)
     journald: list[str] = field(default_factory=list)
+    audit: list[str] = field(default_factory=list)
+    immutable: bool = False
+    """Whether the audit rules are locked once they are loaded."""
     edits: dict[str, list[tuple[str, Line]]] = field(default_factory=dict)
     """By path: the numbers of a recommendation, and its line."""
 
@@ -62,39 +76,50 @@ class Rule(NamedTuple):
 
     section: Section
     debian: tuple[str, ...]
-    """Its numbers for Debian; none where the edition has no such recommendation."""
+    """Its numbers for Debian 12; none where the edition has no such recommendation."""
+    ubuntu24: tuple[str, ...]
     ubuntu: tuple[str, ...]
+    """Its numbers for Ubuntu 22.04."""
     title: str
     why: str
     declarations: tuple[Declaration, ...]
+    extra: str = ""
+    """Why it is only kept where ``also`` names it."""
 
-    def numbers(self, *, ubuntu: bool) -> tuple[str, ...]:
-        return self.ubuntu if ubuntu else self.debian
+    def own_numbers(self, edition: str) -> tuple[str, ...]:
+        return {"debian-12": self.debian, "ubuntu-24.04": self.ubuntu24}.get(edition, self.ubuntu)
 
     def all_numbers(self) -> Sequence[str]:
-        return (*self.debian, *self.ubuntu)
+        return (*self.debian, *self.ubuntu24, *self.ubuntu)
 
     def declare(self, machine: Machine) -> None:
-        others = "Debian" if machine.ubuntu else "Ubuntu"
-        own, theirs = self.numbers(ubuntu=machine.ubuntu), self.numbers(ubuntu=not machine.ubuntu)
-        numbers = ", ".join(own or (f"{number} for {others}" for number in theirs))
+        numbers = ", ".join(self.own_numbers(machine.edition)) or self._elsewhere()
         with machine.r.because(f"CIS {numbers}: {self.title}. {self.why}"):
             for each in self.declarations:
                 each(machine, numbers)
 
+    def _elsewhere(self) -> str:
+        """The numbers of an edition that has it."""
+        edition = next(edition for edition in EDITIONS if self.own_numbers(edition))
+        return ", ".join(f"{number} for {EDITIONS[edition]}" for number in self.own_numbers(edition))
+
 
 def rule(
-    section: Section, number: str, title: str, why: str, *declarations: Declaration, ubuntu: str | None = None
+    section: Section,
+    number: str,
+    title: str,
+    why: str,
+    *declarations: Declaration,
+    ubuntu: str | None = None,
+    extra: str = "",
 ) -> Rule:
-    """A recommendation; ``ubuntu`` where that edition has another number. Several are separated by blanks."""
-    return Rule(
-        section,
-        tuple(number.split()),
-        tuple((number if ubuntu is None else ubuntu).split()),
-        title,
-        why,
-        tuple(declarations),
-    )
+    """A recommendation; ``ubuntu`` where 22.04 has another number. Several are separated by blanks.
+
+    The edition for Ubuntu 24.04 has the numbers of Debian's, and two more that 22.04 has as well.
+    """
+    jammy = number if ubuntu is None else ubuntu
+    debian, ubuntu24, ubuntu22 = (tuple(each.split()) for each in (number, number or jammy, jammy))
+    return Rule(section, debian, ubuntu24, ubuntu22, title, why, declarations, extra)
 
 
 # --- declarations ------------------------------------------------------------------------------------------------
@@ -146,14 +171,19 @@ def sudo(*lines: str) -> Declaration:
     return lambda machine, numbers: machine.sudo.extend([f"# {numbers}", *lines])
 
 
-def pwquality(line: str) -> Declaration:
-    """A line of pwquality.conf(5)."""
-    return lambda machine, numbers: machine.pwquality.extend([f"# {numbers}", line])
+def pwquality(*lines: str) -> Declaration:
+    """Lines of pwquality.conf(5)."""
+    return lambda machine, numbers: machine.pwquality.extend([f"# {numbers}", *lines])
 
 
 def journald(line: str) -> Declaration:
     """A line of journald.conf(5)."""
     return lambda machine, numbers: machine.journald.extend([f"# {numbers}", line])
+
+
+def audit(*lines: str) -> Declaration:
+    """Lines of audit.rules(7)."""
+    return lambda machine, numbers: machine.audit.extend([f"# {numbers}", *lines])
 
 
 def login_defs(key: str, value: str) -> Declaration:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from converge.blueprints import parts
+from converge.blueprints.cis.linux.auditing import declare_audit_rules
 from converge.blueprints.cis.linux.catalogue import Machine
 from converge.conditions import file_exists
 
@@ -39,6 +40,9 @@ def declare_gathered(machine: Machine) -> None:
             parents=True,
             why=_why(_numbers(machine.pwquality)),
         )
+    if machine.audit:
+        with r.because(_why(_numbers(machine.audit))):
+            declare_audit_rules(r, _HEAD + _text(machine.audit), machine.immutable)
     if machine.journald:
         with r.because(_why(_numbers(machine.journald))):
             file = r.file(

@@ -36,39 +36,48 @@ _HASHES = "It holds hashes of passwords, from which these can be guessed."
 
 RULES = (
     rule(
-        "logging", "6.1.1.1", "journald runs", "Nothing else sees all there is to log.",
+        "logging", "6.1.1.1", "journald service active", "Nothing else sees all there is to log.",
         _journal_runs, ubuntu="6.2.1.1.1",
     ),
     rule(
-        "logging", "6.1.2.1.4", "Journals of other machines are not taken", "Anybody could fill the disk.",
+        "logging", "6.1.2.1.4", "systemd-journal-remote not in use", "Anybody could fill the disk.",
         _no_remote_journals, ubuntu="6.2.1.2.4",
     ),
     rule(
-        "logging", "6.1.2.2", "Messages are not written twice, where rsyslog is not installed",
+        "logging", "6.1.2.2", "journald ForwardToSyslog no, without rsyslog",
         "One log is the one that is looked after.", _not_forwarded, ubuntu="6.2.1.1.4",
     ),
     rule(
-        "logging", "6.1.2.3", "The journal is compressed", "More of the past fits.", journald("Compress=yes"),
+        "logging", "6.1.2.3", "journald Compress", "More of the past fits.", journald("Compress=yes"),
         ubuntu="6.2.1.1.6",
     ),
     rule(
-        "logging", "6.1.2.4", "The journal is on disk", "It is needed most after a crash.",
+        "logging", "6.1.2.4", "journald Storage persistent", "It is needed most after a crash.",
         journald("Storage=persistent"), ubuntu="6.2.1.1.5",
     ),
-    rule("permissions", "7.1.1", "/etc/passwd is root's to write", _ALL_READ, owned("/etc/passwd", 0o644)),
-    rule("permissions", "7.1.2", "So is its backup", _ALL_READ, limited("/etc/passwd-", 0o644)),
-    rule("permissions", "7.1.3", "/etc/group is root's to write", _ALL_READ, owned("/etc/group", 0o644)),
-    rule("permissions", "7.1.4", "So is its backup", _ALL_READ, limited("/etc/group-", 0o644)),
-    rule("permissions", "7.1.5", "/etc/shadow is not for others", _HASHES, owned("/etc/shadow", 0o640, "shadow")),
-    rule("permissions", "7.1.6", "Nor is its backup", _HASHES, limited("/etc/shadow-", 0o640, "shadow")),
-    rule("permissions", "7.1.7", "/etc/gshadow is not for others", _HASHES, limited("/etc/gshadow", 0o640, "shadow")),
-    rule("permissions", "7.1.8", "Nor is its backup", _HASHES, limited("/etc/gshadow-", 0o640, "shadow")),
+    rule("permissions", "7.1.1", "/etc/passwd: owner and permissions", _ALL_READ, owned("/etc/passwd", 0o644)),
+    rule("permissions", "7.1.2", "/etc/passwd-: owner and permissions", _ALL_READ, limited("/etc/passwd-", 0o644)),
+    rule("permissions", "7.1.3", "/etc/group: owner and permissions", _ALL_READ, owned("/etc/group", 0o644)),
+    rule("permissions", "7.1.4", "/etc/group-: owner and permissions", _ALL_READ, limited("/etc/group-", 0o644)),
+    rule("permissions", "7.1.5", "/etc/shadow: owner and permissions", _HASHES, owned("/etc/shadow", 0o640, "shadow")),
     rule(
-        "permissions", "7.1.9", "/etc/shells is root's to write", "It says which accounts are those of people.",
+        "permissions", "7.1.6", "/etc/shadow-: owner and permissions", _HASHES, limited("/etc/shadow-", 0o640,
+        "shadow"),
+    ),
+    rule(
+        "permissions", "7.1.7", "/etc/gshadow: owner and permissions", _HASHES, limited("/etc/gshadow", 0o640,
+        "shadow"),
+    ),
+    rule(
+        "permissions", "7.1.8", "/etc/gshadow-: owner and permissions", _HASHES, limited("/etc/gshadow-", 0o640,
+        "shadow"),
+    ),
+    rule(
+        "permissions", "7.1.9", "/etc/shells: owner and permissions", "It says which accounts are those of people.",
         limited("/etc/shells", 0o644),
     ),
     rule(
-        "permissions", "7.1.10", "Old passwords are root's alone", _HASHES,
+        "permissions", "7.1.10", "/etc/security/opasswd: owner and permissions", _HASHES,
         limited("/etc/security/opasswd", 0o600), limited("/etc/security/opasswd.old", 0o600),
     ),
 )  # fmt: skip

@@ -9,23 +9,23 @@ from converge.blueprints.cis.linux.catalogue import Declaration, Machine, Rule, 
 from converge.conditions import package_installed
 
 _SERVERS = {
-    "2.1.1": ("automounter", "autofs"),
-    "2.1.2": ("Avahi", "avahi-daemon"),
+    "2.1.1": ("autofs", "autofs"),
+    "2.1.2": ("avahi daemon", "avahi-daemon"),
     "2.1.3": ("DHCP server", "isc-dhcp-server"),
     "2.1.4": ("DNS server", "bind9"),
     "2.1.5": ("dnsmasq", "dnsmasq"),
     "2.1.6": ("FTP server", "vsftpd"),
     "2.1.7": ("LDAP server", "slapd"),
-    "2.1.8": ("IMAP and POP3 server", "dovecot-imapd dovecot-pop3d"),
-    "2.1.9": ("NFS server", "nfs-kernel-server"),
+    "2.1.8": ("message access server", "dovecot-imapd dovecot-pop3d"),
+    "2.1.9": ("network file system server", "nfs-kernel-server"),
     "2.1.10": ("NIS server", "ypserv"),
     "2.1.11": ("print server", "cups"),
     "2.1.12": ("rpcbind", "rpcbind"),
     "2.1.13": ("rsync", "rsync"),
-    "2.1.14": ("Samba", "samba"),
+    "2.1.14": ("samba file server", "samba"),
     "2.1.15": ("SNMP server", "snmpd"),
     "2.1.16": ("TFTP server", "tftpd-hpa"),
-    "2.1.17": ("web proxy", "squid"),
+    "2.1.17": ("web proxy server", "squid"),
     "2.1.18": ("web server", "apache2 nginx"),
     "2.1.19": ("xinetd", "xinetd"),
 }
@@ -42,10 +42,10 @@ _CLIENTS = {
 def _not_there() -> Iterator[Rule]:
     for number, (what, packages) in _SERVERS.items():
         why = "What does not run cannot be attacked. What this machine is for is named in keep."
-        yield rule("services", number, f"No {what}", why, gone(*packages.split()))
+        yield rule("services", number, f"{what} not in use", why, gone(*packages.split()))
     for number, (what, packages) in _CLIENTS.items():
         why = "It sends names, passwords or data in the clear, or is of no use without such a server."
-        yield rule("clients", number, f"No {what}", why, gone(*packages.split()))
+        yield rule("clients", number, f"{what} not installed", why, gone(*packages.split()))
 
 
 def _one_time_service(machine: Machine, _: str) -> None:
@@ -108,24 +108,30 @@ _OWN = "Jobs tell what runs here, and whoever can change one is root at its next
 RULES = (
     *_not_there(),
     rule(
-        "time", "2.3.1.1 2.3.2.2 2.3.3.3", "One service keeps the clock right",
+        "time", "2.3.1.1 2.3.2.2 2.3.3.3", "Time synchronization: one daemon, enabled and running",
         "Logs, certificates and logins with one-time codes go by the time, and two services fight over it.",
         _one_time_service,
     ),
     rule(
-        "time", "2.3.2.1 2.3.3.1", "The time comes from the servers that are named",
+        "time", "2.3.2.1 2.3.3.1", "Authorized time servers",
         "Whoever tells the time decides which certificates are valid.", _time_servers,
     ),
-    rule("cron", "2.4.1.1", "cron runs", "What should be done regularly is done, security updates too.", _cron_runs),
-    rule("cron", "2.4.1.2", "/etc/crontab is root's alone", _OWN, _crontab),
-    rule("cron", "2.4.1.3", "/etc/cron.hourly is root's alone", _OWN, _folder("cron.hourly")),
-    rule("cron", "2.4.1.4", "/etc/cron.daily is root's alone", _OWN, _folder("cron.daily")),
-    rule("cron", "2.4.1.5", "/etc/cron.weekly is root's alone", _OWN, _folder("cron.weekly")),
-    rule("cron", "2.4.1.6", "/etc/cron.monthly is root's alone", _OWN, _folder("cron.monthly")),
-    rule("cron", "2.4.1.7", "/etc/cron.d is root's alone", _OWN, _folder("cron.d")),
     rule(
-        "cron", "2.4.1.8", "Only those who are named have a crontab",
+        "cron", "2.4.1.1", "cron daemon enabled and active",
+        "What should be done regularly is done, security updates too.", _cron_runs,
+    ),
+    rule("cron", "2.4.1.2", "/etc/crontab: owner and permissions", _OWN, _crontab),
+    rule("cron", "2.4.1.3", "/etc/cron.hourly: owner and permissions", _OWN, _folder("cron.hourly")),
+    rule("cron", "2.4.1.4", "/etc/cron.daily: owner and permissions", _OWN, _folder("cron.daily")),
+    rule("cron", "2.4.1.5", "/etc/cron.weekly: owner and permissions", _OWN, _folder("cron.weekly")),
+    rule("cron", "2.4.1.6", "/etc/cron.monthly: owner and permissions", _OWN, _folder("cron.monthly")),
+    rule("cron", "2.4.1.7", "/etc/cron.d: owner and permissions", _OWN, _folder("cron.d")),
+    rule(
+        "cron", "2.4.1.8", "crontab restricted to authorized users",
         "A job goes on after its owner was shut out.", _only_for("cron", "crontab"),
     ),
-    rule("cron", "2.4.2.1", "Only they use at", "The same.", _only_for("at", "daemon")),
+    rule(
+        "cron", "2.4.2.1", "at restricted to authorized users", "A job goes on after its owner was shut out.",
+        _only_for("at", "daemon"),
+    ),
 )  # fmt: skip

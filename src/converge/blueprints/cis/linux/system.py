@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from converge.blueprints import parts
 from converge.blueprints.cis.linux.catalogue import Declaration, Machine, gone, installed, limited, rule, setting
+from converge.blueprints.container import may_mount
 from converge.conditions import file_exists, package_installed
 from converge.resources.file import Line
 
@@ -22,7 +23,7 @@ _SHARED = "/dev/shm"  # noqa: S108 - the file system itself is meant
 
 
 def _shared_memory(machine: Machine, _: str) -> None:
-    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec")
+    machine.r.mount(_SHARED, "tmpfs", "tmpfs", options="nosuid,nodev,noexec", condition=may_mount())
 
 
 def _core_dumps(machine: Machine, numbers: str) -> None:
@@ -58,62 +59,65 @@ def banner(path: str) -> Declaration:
 _OLD = "Code for a file system that nobody here uses can only be misused, by a crafted disk or image."
 
 RULES = (
-    rule("filesystems", "1.1.1.1", "cramfs is not available", _OLD, module("cramfs")),
-    rule("filesystems", "1.1.1.2", "freevxfs is not available", _OLD, module("freevxfs")),
-    rule("filesystems", "1.1.1.3", "hfs is not available", _OLD, module("hfs")),
-    rule("filesystems", "1.1.1.4", "hfsplus is not available", _OLD, module("hfsplus")),
-    rule("filesystems", "1.1.1.5", "jffs2 is not available", _OLD, module("jffs2")),
+    rule("filesystems", "1.1.1.1", "cramfs kernel module not available", _OLD, module("cramfs")),
+    rule("filesystems", "1.1.1.2", "freevxfs kernel module not available", _OLD, module("freevxfs")),
+    rule("filesystems", "1.1.1.3", "hfs kernel module not available", _OLD, module("hfs")),
+    rule("filesystems", "1.1.1.4", "hfsplus kernel module not available", _OLD, module("hfsplus")),
+    rule("filesystems", "1.1.1.5", "jffs2 kernel module not available", _OLD, module("jffs2")),
     rule(
-        "filesystems", "1.1.1.9", "usb-storage is not available",
+        "filesystems", "1.1.1.9", "usb-storage kernel module not available",
         "A disk in somebody's pocket is a way in for programs and a way out for data.", module("usb-storage"),
         ubuntu="1.1.1.8",
     ),
     rule(
         "filesystems", "1.1.2.2.1 1.1.2.2.2 1.1.2.2.3 1.1.2.2.4",
-        f"{_SHARED} is a file system of its own, without devices, set-user-id and programs",
+        f"{_SHARED}: separate file system with nodev, nosuid and noexec",
         "All can write to it, so nothing in it should be able to do more than hold data.", _shared_memory,
     ),
     rule(
-        "boot", "1.3.1.1", "AppArmor and its tools are installed",
+        "boot", "1.3.1.1", "AppArmor packages",
         "A program that is taken over can only do what its profile allows.", installed("apparmor", "apparmor-utils"),
     ),
     rule(
-        "boot", "1.4.2", "Only root reads the boot loader's configuration",
+        "boot", "1.4.2", "Boot loader configuration: owner and permissions",
         "It may hold a password, and tells how the machine can be started otherwise.",
         limited("/boot/grub/grub.cfg", 0o600),
     ),
     rule(
-        "processes", "1.5.1", "Addresses in memory are random",
+        "processes", "1.5.1", "Address space layout randomization (ASLR)",
         "An attack has to know where things lie.", setting("kernel.randomize_va_space", 2),
     ),
     rule(
-        "processes", "1.5.2", "Processes only look into their own children",
+        "processes", "1.5.2", "ptrace_scope restricted",
         "One program that is taken over does not read the keys out of all others of the same user.",
         setting("kernel.yama.ptrace_scope", 1, optional=True),
     ),
     rule(
-        "processes", "1.5.3", "No core dumps",
+        "processes", "1.5.3", "Core dumps restricted",
         "A dump is the memory of a program on disk, with whatever secrets were in it.",
-        setting("fs.suid_dumpable", 0), _core_dumps,
+        setting("fs.suid_dumpable", 0), setting("kernel.core_uses_pid", 1), _core_dumps,
     ),
     rule(
-        "processes", "", "prelink is not installed",
+        "processes", "", "prelink not installed",
         "It undoes random addresses, and changes programs on disk.", gone("prelink"), ubuntu="1.5.4",
     ),
     rule(
-        "processes", "", "Crashes are not reported by themselves",
+        "processes", "", "Automatic error reporting (apport) disabled",
         "Reports take memory of programs out of the machine.", _no_crash_reports, ubuntu="1.5.5",
     ),
     rule(
-        "banners", "1.6.1 1.6.4", "/etc/motd says who may be here, and only root changes it",
+        "banners", "1.6.1 1.6.4", "/etc/motd: message of the day, owner and permissions",
         "A rule has to be told before it can be held against anybody; which system this is need not be.",
         banner("/etc/motd"),
     ),
     rule(
-        "banners", "1.6.2 1.6.5", "/etc/issue does so at the console", "The same, before a login.", banner("/etc/issue")
+        "banners", "1.6.2 1.6.5", "/etc/issue: local login banner, owner and permissions",
+        "Shown at the console before a login.",
+        banner("/etc/issue")
     ),
     rule(
-        "banners", "1.6.3 1.6.6", "/etc/issue.net does so for logins from elsewhere", "The same, over the network.",
+        "banners", "1.6.3 1.6.6", "/etc/issue.net: remote login banner, owner and permissions",
+        "Shown before a login over the network.",
         banner("/etc/issue.net"),
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from converge.blueprints.cis import guarded
 from converge.blueprints.cis.macos.catalogue import GUARDS, Options, Rule
 from converge.declaration import Run
 from converge.errors import ConvergeError
+from converge.platform import Platform
 
 NAME = "macOS"
 
@@ -27,4 +28,9 @@ def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
     guarded.declare(r, wanted, given, GUARDS)
 
 
-__all__ = ["NAME", "Options", "declare", "rules"]
+def edition(_platform: Platform, _given: Options) -> str:
+    """There is one."""
+    return ""
+
+
+__all__ = ["NAME", "Options", "declare", "edition", "rules"]

@@ -56,29 +56,30 @@ _OWNER = "authenticate-session-owner"
 
 RULES = (
     _passwords(
-        "5.2.1", "Five wrong passwords lock an account for 15 minutes", _GUESSING,
+        "5.2.1", "Password account lockout threshold: 5 attempts", _GUESSING,
         _policy("maxFailedLoginAttempts", lambda given: given.lockout_after),
         _policy("policyAttributeMinutesUntilFailedAuthenticationReset", lambda given: given.lockout_minutes),
         guard="lockout",
     ),
     _passwords(
-        "5.2.2", "A new password has 15 characters or more", "Shorter ones are found by trying.",
+        "5.2.2", "Password minimum length: 15 characters", "Shorter ones are found by trying.",
         _policy("minChars", lambda given: given.password_length),
     ),
     _passwords(
-        "5.2.7", "A password is good for a year at most", "One that was stolen unnoticed ends some day.",
+        "5.2.7", "Password age: 365 days", "One that was stolen unnoticed ends some day.",
         _policy("maxMinutesUntilChangePassword", lambda given: given.password_days * _A_DAY), guard="password-age",
     ),
     _passwords(
-        "5.2.8", "15 former passwords are refused", "A new password that is an old one is no new one.",
+        "5.2.8", "Password history: 15 passwords", "A new password that is an old one is no new one.",
         _policy("usingHistory", lambda _: 15),
     ),
-    _sudo("5.4", "sudo asks each time", "A terminal is left alone sometimes.",
+    _sudo("5.4", "sudo timeout period: 0", "A terminal is left alone sometimes.",
           _sudoers("timeout", "Defaults timestamp_timeout=0")),
-    _sudo("5.5", "And in each terminal", "A program in another one is not its owner.",
+    _sudo("5.5", "sudo: separate timestamp for each user and terminal", "A program in another one is not its owner.",
           _sudoers("terminals", "Defaults timestamp_type=tty")),
     _screen(
-        "5.7", "A locked screen is unlocked by its owner", "Administrators have accounts of their own.",
+        "5.7", "Administrator account cannot log in to another user's active and locked session",
+        "Administrators have accounts of their own.",
         script(
             "screens are their owners'",
             f'{_AUTHORIZATION} read system.login.screensaver | /usr/bin/grep -q "<string>$1</string>"',
@@ -86,14 +87,14 @@ RULES = (
         ),
         guard="unlock",
     ),
-    _login("5.9", "Nothing is left of a guest", "It is nobody's.", _no_guests_home),
-    _sudo("5.11", "sudo is logged", "Who did it?", _sudoers("log", "Defaults log_allowed")),
+    _login("5.9", "Guest home folder does not exist", "It is nobody's.", _no_guests_home),
+    _sudo("5.11", "sudo logging", "Who did it?", _sudoers("log", "Defaults log_allowed")),
     _programs(
-        "6.1.1", "Finder shows what kind of file it is", "A program may look like a picture.",
+        "6.1.1", "Show all filename extensions", "A program may look like a picture.",
         each_person("NSGlobalDomain", "AppleShowAllExtensions", True),
     ),
     _programs(
-        "6.4.1", "What is typed in Terminal is for Terminal", "Another program would read passwords.",
+        "6.4.1", "Terminal: Secure Keyboard Entry", "Another program would read passwords.",
         each_person("com.apple.Terminal", "SecureKeyboardEntry", True),
     ),
 )  # fmt: skip

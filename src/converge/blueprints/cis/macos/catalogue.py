@@ -1,7 +1,8 @@
 """What the recommendations for macOS are made of.
 
-The numbers are those of CIS Apple macOS 15.0 Sequoia Benchmark v1.0.0, profile *Level 1*. Numbers and settings are
-theirs; titles and reasons are our own words.
+The numbers are those of CIS Apple macOS 15.0 Sequoia Benchmark v1.0.0, profile *Level 1*, and with ``M26-`` those of
+CIS Apple macOS 26.0 Tahoe Benchmark. Numbers and settings are theirs, titles name the
+setting, reasons are our own words.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ class Chapter:
         self.name = name
 
     def __call__(
-        self, number: str, title: str, why: str, *declarations: Declaration, guard: Guard | None = None
+        self, number: str, title: str, why: str, *declarations: Declaration, guard: Guard | None = None, extra: str = ""
     ) -> Rule:
-        return Rule(self.name, number, title, why, declarations, guard)
+        return Rule(self.name, number, title, why, declarations, guard, extra)
 
 
 def preference(domain: str, key: str, value: Data) -> Declaration:

@@ -49,9 +49,9 @@ _OPEN_FOLDERS = '/usr/bin/find "$1" -type d -perm -2 ! -path "*downloadDir*" ! -
 _SYSTEM = "/System/Volumes/Data/System"
 
 RULES = (
-    _logging("3.1", "The system's auditing is on", "Who came in, and what he changed, is known afterwards.", _audited),
+    _logging("3.1", "Security auditing (auditd)", "Who came in, and what he changed, is known afterwards.", _audited),
     _logging(
-        "3.3", "What was installed is known for a year", _KEPT,
+        "3.3", "install.log: retention of 365 days", _KEPT,
         script(
             "install.log for a year",
             f'line=$(/usr/bin/grep -E "{_LINE}" "$1") || exit 1\n'
@@ -62,7 +62,7 @@ RULES = (
         ),
     ),
     _logging(
-        "3.4", "What was audited is known for 60 days, or 5 GB", _KEPT,
+        "3.4", "Security auditing: retention of 60 days or 5 GB", _KEPT,
         script(
             "audited for 60 days",
             'test ! -e "$1" || /usr/bin/grep -Eqix "expire-after:60d or 5g" "$1"',
@@ -70,28 +70,28 @@ RULES = (
             _AUDIT, watch=[_AUDIT],
         ),
     ),
-    _logging("3.5", "Only root sees it", "It tells much about people.", _audit_is_roots),
-    _services("4.2", "There is no web server", "What does not run cannot be attacked.", off("org.apache.httpd")),
+    _logging("3.5", "Access to audit records", "It tells much about people.", _audit_is_roots),
+    _services("4.2", "HTTP server: disabled", "What does not run cannot be attacked.", off("org.apache.httpd")),
     _services(
-        "4.3", "No folders are shared by NFS", "It believes whoever says who he is.",
+        "4.3", "NFS server: disabled", "It believes whoever says who he is.",
         off("com.apple.nfsd"), _no_exports,
     ),
     _files(
-        "5.1.1", "Nobody looks into the homes of others", "What is in them is theirs.",
+        "5.1.1", "Home folders: permissions", "What is in them is theirs.",
         script(
             "closed homes", f'test -z "$({_OPEN_HOMES})"', f"{_OPEN_HOMES} -exec /bin/chmod og-rwx {{}} +", "/Users",
             watch=["/Users"],
         ),
     ),
     _files(
-        "5.1.5", "Programs are not for everybody to change", _WRITABLE,
+        "5.1.5", "System wide applications: permissions", _WRITABLE,
         script(
             "closed programs", f'test -z "$({_OPEN_PROGRAMS})"', f"{_OPEN_PROGRAMS} -exec /bin/chmod -R o-w {{}} +",
             "/Applications", watch=["/Applications"],
         ),
     ),
     _files(
-        "5.1.6", "Nor are the system's folders", _WRITABLE,
+        "5.1.6", "System folder: no world writable folders", _WRITABLE,
         script(
             "closed system", f'test -z "$({_OPEN_FOLDERS})"', f"{_OPEN_FOLDERS} -exec /bin/chmod -R o-w {{}} +",
             _SYSTEM, watch=[_SYSTEM],

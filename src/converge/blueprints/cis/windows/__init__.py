@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from converge.blueprints.cis import guarded
 from converge.blueprints.cis.windows.catalogue import GUARDS, Options, Rule
 from converge.declaration import Run
+from converge.platform import Platform
 
 NAME = "Windows"
 
@@ -20,8 +21,10 @@ def rules() -> tuple[Rule, ...]:
         firewall,
         hardening,
         network,
+        optional,
         options,
         protection,
+        services,
         sharing,
         system,
     )
@@ -29,6 +32,7 @@ def rules() -> tuple[Rule, ...]:
     return (
         *accounts.RULES, *options.RULES, *sharing.RULES, *firewall.RULES, *audit.RULES, *hardening.RULES,
         *network.RULES, *system.RULES, *components.RULES, *protection.RULES,
+        *optional.RULES, *services.RULES,
     )  # fmt: skip
 
 
@@ -37,4 +41,9 @@ def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
     guarded.declare(r, wanted, given, GUARDS)
 
 
-__all__ = ["NAME", "Options", "declare", "rules"]
+def edition(_platform: Platform, _given: Options) -> str:
+    """There is one."""
+    return ""
+
+
+__all__ = ["NAME", "Options", "declare", "edition", "rules"]

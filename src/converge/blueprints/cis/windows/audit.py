@@ -21,11 +21,12 @@ _FILES = "It tells who read or took what."
 def _audited(number: str, subcategory: str, what: tuple[bool | None, bool | None], why: str) -> Rule:
     success, failure = what
 
-    def declare(r: Run, _: Options) -> None:
-        r.auditpolicy(subcategory, success=success, failure=failure)
+    def declare(r: Run, given: Options) -> None:
+        both = True if given.audit_both else None
+        r.auditpolicy(subcategory, success=success or both, failure=failure or both)
 
-    events = "successes and failures" if success and failure else "successes" if success else "failures"
-    return rule("audit", number, f"{subcategory}: {events} are logged", why, declare)
+    events = "Success and Failure" if success and failure else "Success" if success else "Failure"
+    return rule("audit", number, f"Audit {subcategory}: {events}", why, declare)
 
 
 RULES = (

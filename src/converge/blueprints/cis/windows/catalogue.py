@@ -1,7 +1,8 @@
 r"""What the recommendations for Windows are made of.
 
-The numbers are those of CIS Microsoft Windows Server 2022 Benchmark v2.0.0, profile *Level 1 - Member Server*. Numbers
-and settings are theirs; titles and reasons are our own words.
+The numbers are those of CIS Microsoft Windows Server 2022 Benchmark v2.0.0, profile *Level 1 - Member Server*, and with
+``W11-`` those of CIS Microsoft Windows 11 Enterprise Benchmark v3.0.0. Numbers, settings and their names are theirs;
+reasons are our own words.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from converge.declaration import Run
 Section: TypeAlias = Literal[
     "passwords", "lockout", "accounts", "logon", "sharing", "authentication", "uac", "firewall", "audit", "hardening",
     "network", "printing", "system", "components", "event-log", "defender", "remote-desktop", "powershell", "winrm",
-    "updates",
+    "updates", "services", "device-guard",
 ]  # fmt: skip
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 Guard: TypeAlias = Literal[
     "password-age", "lockout", "microsoft-accounts", "local-accounts", "firewall", "local-firewall-rules", "kerberos",
-    "lsa", "domain-controller", "remote-desktop", "winrm",
+    "lsa", "domain-controller", "remote-desktop", "winrm", "ssh",
 ]  # fmt: skip
 GUARDS: dict[str, str] = {
     "password-age": "a password that is old already has to be changed at once, which Remote Desktop may not offer",
@@ -36,8 +37,13 @@ GUARDS: dict[str, str] = {
     "domain-controller": "a locked machine stays locked while no domain controller answers",
     "remote-desktop": "old clients, and people whose password has expired, cannot connect any more",
     "winrm": "clients that use basic authentication or no encryption, as some tools do, cannot connect any more",
+    "ssh": "nobody comes in by SSH any more",
 }
 """What may lock an administrator out, and how. Done only where the owner says so."""
+
+LEVEL_2 = "level 2"
+NEXT_GENERATION = "next generation"
+WINDOWS_11 = "Windows 11"
 
 SOFTWARE = r"HKLM\SOFTWARE\Microsoft"
 POLICIES = r"HKLM\SOFTWARE\Policies\Microsoft"
@@ -60,6 +66,7 @@ class Options(NamedTuple):
     lockout_after: int = 5
     lockout_minutes: int = 15
     idle_seconds: int = 900
+    audit_both: bool = False
     unguarded: Sequence[str] = ()
 
 
@@ -71,10 +78,16 @@ Data: TypeAlias = "int | str | list[str]"
 
 
 def rule(
-    section: Section, number: str, title: str, why: str, *declarations: Declaration, guard: Guard | None = None
+    section: Section,
+    number: str,
+    title: str,
+    why: str,
+    *declarations: Declaration,
+    guard: Guard | None = None,
+    extra: str = "",
 ) -> Rule:
     """A recommendation that is several things, or no plain value of the registry."""
-    return Rule(section, number, title, why, declarations, guard)
+    return Rule(section, number, title, why, declarations, guard, extra)
 
 
 class Table:
@@ -84,9 +97,18 @@ class Table:
         self.section = section
 
     def __call__(
-        self, number: str, title: str, why: str, key: str, name: str, data: Data, *, guard: Guard | None = None
+        self,
+        number: str,
+        title: str,
+        why: str,
+        key: str,
+        name: str,
+        data: Data,
+        *,
+        guard: Guard | None = None,
+        extra: str = "",
     ) -> Rule:
-        return Rule(self.section, number, title, why, (value(key, name, data),), guard)
+        return Rule(self.section, number, title, why, (value(key, name, data),), guard, extra)
 
 
 def value(key: str, name: str, data: Data) -> Declaration:

@@ -13,37 +13,68 @@ _TRACES = "Who tried to come in is known afterwards."
 
 def _profile(chapter: str, profile: str, logging: int) -> Iterator[Rule]:
     """What the three have in common; ``logging`` is the number of the first recommendation on that."""
-    key, log, row = rf"{POLICIES}\WindowsFirewall\{profile}Profile", rf"{profile} networks", Table("firewall")
-    yield row(f"{chapter}.1", f"The firewall is on in {log}", _SHUT, key, "EnableFirewall", 1, guard="firewall")
+    key, row = rf"{POLICIES}\WindowsFirewall\{profile}Profile", Table("firewall")
     yield row(
-        f"{chapter}.2", f"It blocks what comes in, unless a rule allows it, in {log}", _SHUT,
+        f"{chapter}.1",
+        f"Windows Firewall: {profile}: Firewall state: On",
+        _SHUT,
+        key,
+        "EnableFirewall",
+        1,
+        guard="firewall",
+    )
+    yield row(
+        f"{chapter}.2", f"Windows Firewall: {profile}: Inbound connections: Block", _SHUT,
         key, "DefaultInboundAction", 1, guard="firewall",
     )  # fmt: skip
     yield row(
-        f"{chapter}.3", f"What goes out is allowed, in {log}", "Updates and logons must not depend on rules.",
+        f"{chapter}.3", f"Windows Firewall: {profile}: Outbound connections: Allow",
+        "Updates and logons must not depend on rules.",
         key, "DefaultOutboundAction", 0,
     )  # fmt: skip
     yield row(
-        f"{chapter}.4", f"Nobody is asked whether a program may listen, in {log}",
+        f"{chapter}.4", f"Windows Firewall: {profile}: Display a notification: No",
         "Whoever is at the screen would say yes.", key, "DisableNotifications", 1,
     )  # fmt: skip
     key = rf"{key}\Logging"
     file = rf"%SystemRoot%\System32\logfiles\firewall\{profile.lower()}fw.log"
-    yield row(f"{chapter}.{logging}", f"{profile} networks have a log of their own", _TRACES, key, "LogFilePath", file)
-    yield row(f"{chapter}.{logging + 1}", "It holds 16 MB", _TRACES, key, "LogFileSize", _LEAST_KB)
-    yield row(f"{chapter}.{logging + 2}", "Packets that were dropped are in it", _TRACES, key, "LogDroppedPackets", 1)
-    yield row(f"{chapter}.{logging + 3}", "So are connections", _TRACES, key, "LogSuccessfulConnections", 1)
+    yield row(f"{chapter}.{logging}", f"Windows Firewall: {profile}: Logging: Name", _TRACES, key, "LogFilePath", file)
+    yield row(
+        f"{chapter}.{logging + 1}",
+        f"Windows Firewall: {profile}: Logging: Size limit: 16,384 KB",
+        _TRACES,
+        key,
+        "LogFileSize",
+        _LEAST_KB,
+    )
+    yield row(
+        f"{chapter}.{logging + 2}",
+        f"Windows Firewall: {profile}: Logging: dropped packets",
+        _TRACES,
+        key,
+        "LogDroppedPackets",
+        1,
+    )
+    yield row(
+        f"{chapter}.{logging + 3}",
+        f"Windows Firewall: {profile}: Logging: successful connections",
+        _TRACES,
+        key,
+        "LogSuccessfulConnections",
+        1,
+    )
 
 
 def _public() -> Iterator[Rule]:
     key, row = rf"{POLICIES}\WindowsFirewall\PublicProfile", Table("firewall")
     why = "A program that is installed here opens its own port, and that is meant for networks of friends."
     yield row(
-        "9.3.5", "Rules of this machine do not count in Public networks", why, key, "AllowLocalPolicyMerge", 0,
+        "9.3.5", "Windows Firewall: Public: Apply local firewall rules: No", why, key, "AllowLocalPolicyMerge", 0,
         guard="local-firewall-rules",
     )  # fmt: skip
     yield row(
-        "9.3.6", "Nor do its own rules for IPsec", why, key, "AllowLocalIPsecPolicyMerge", 0,
+        "9.3.6", "Windows Firewall: Public: Apply local connection security rules: No", why, key,
+        "AllowLocalIPsecPolicyMerge", 0,
         guard="local-firewall-rules",
     )  # fmt: skip
 

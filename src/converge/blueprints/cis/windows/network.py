@@ -18,22 +18,28 @@ _DRIVERS = "A driver runs as the system, and a printer hands it out."
 _SPOOLER = "The print spooler has been the way in more than once."
 
 RULES = (
-    _network("18.6.4.1", "DNS over HTTPS is used where it is offered", "The way to a name server is open to all.",
+    _network("18.6.4.1", "DNS over HTTPS (DoH) name resolution: Allow DoH", "The way to a name server is open to all.",
              _DNS, "DoHPolicy", 2),
-    _network("18.6.4.2", "NetBIOS names are not asked for in public networks", _NEIGHBOURS, _DNS, "EnableNetbios", 2),
-    _network("18.6.4.3", "Names are not asked of everybody on the network", _NEIGHBOURS, _DNS, "EnableMulticast", 0),
+    _network("18.6.4.2", "NetBIOS settings: Disable on public networks", _NEIGHBOURS, _DNS, "EnableNetbios", 2),
+    _network("18.6.4.3", "Multicast name resolution (LLMNR) off", _NEIGHBOURS, _DNS, "EnableMulticast", 0),
     _network(
-        "18.6.8.1", "Files are not taken from servers that ask for no account", "Anybody can be such a server.",
+        "18.6.8.1", "Insecure guest logons: Disabled", "Anybody can be such a server.",
         rf"{POLICIES}\Windows\LanmanWorkstation", "AllowInsecureGuestAuth", 0,
     ),
-    _network("18.6.11.2", "Networks are not bridged", _BRIDGE, _CONNECTIONS, "NC_AllowNetBridge_NLA", 0),
-    _network("18.6.11.3", "Nor is the internet shared", _BRIDGE, _CONNECTIONS, "NC_ShowSharedAccessUI", 0),
     _network(
-        "18.6.11.4", "Only administrators say what kind of network it is", "The firewall goes by that.",
+        "18.6.11.2", "Network Bridge on the DNS domain network: prohibited", _BRIDGE, _CONNECTIONS,
+        "NC_AllowNetBridge_NLA", 0,
+    ),
+    _network(
+        "18.6.11.3", "Internet Connection Sharing on the DNS domain network: prohibited", _BRIDGE, _CONNECTIONS,
+        "NC_ShowSharedAccessUI", 0,
+    ),
+    _network(
+        "18.6.11.4", "Domain users elevate when setting a network's location", "The firewall goes by that.",
         _CONNECTIONS, "NC_StdDomainUserSetLocation", 1,
     ),
     rule(
-        "network", "18.6.14.1", "Logon scripts and policies come from the domain itself",
+        "network", "18.6.14.1", "Hardened UNC Paths: NETLOGON and SYSVOL",
         "They run as the system on every machine.",
         *values(rf"{POLICIES}\Windows\NetworkProvider\HardenedPaths", **{
             r"\\*\NETLOGON": _HARDENED,
@@ -41,26 +47,41 @@ RULES = (
         }),
     ),
     _network(
-        "18.6.21.1", "Wireless networks are left where there is a cable", _BRIDGE,
+        "18.6.21.1", "Minimize simultaneous connections: Prevent Wi-Fi when on Ethernet", _BRIDGE,
         rf"{POLICIES}\Windows\WcmSvc\GroupPolicy", "fMinimizeConnections", 3,
     ),
-    _printing("18.7.2", "The spooler follows no links of others", _SPOOLER, _PRINTERS, "RedirectionguardPolicy", 1),
-    _printing("18.7.3", "It speaks TCP to others", _SPOOLER, _RPC, "RpcUseNamedPipeProtocol", 0),
-    _printing("18.7.4", "And says who it is", _SPOOLER, _RPC, "RpcAuthentication", 0),
-    _printing("18.7.5", "It is spoken to by TCP", _SPOOLER, _RPC, "RpcProtocols", 5),
-    _printing("18.7.6", "And asks who that is", _SPOOLER, _RPC, "ForceKerberosForRpc", 0),
-    _printing("18.7.7", "It has no port of its own", "A firewall can leave that of RPC to RPC.", _RPC, "RpcTcpPort", 0),
+    _printing("18.7.2", "Configure Redirection Guard", _SPOOLER, _PRINTERS, "RedirectionguardPolicy", 1),
     _printing(
-        "18.7.8", "Only administrators install printer drivers", _DRIVERS,
+        "18.7.3", "RPC connection settings: Protocol for outgoing connections: RPC over TCP", _SPOOLER, _RPC,
+        "RpcUseNamedPipeProtocol", 0,
+    ),
+    _printing(
+        "18.7.4", "RPC connection settings: Authentication for outgoing connections: Default", _SPOOLER, _RPC,
+        "RpcAuthentication", 0,
+    ),
+    _printing(
+        "18.7.5", "RPC listener settings: Protocols for incoming connections: RPC over TCP", _SPOOLER, _RPC,
+        "RpcProtocols", 5,
+    ),
+    _printing(
+        "18.7.6", "RPC listener settings: Authentication for incoming connections: Negotiate", _SPOOLER, _RPC,
+        "ForceKerberosForRpc", 0,
+    ),
+    _printing("18.7.7", "RPC over TCP port: 0", "A firewall can leave that of RPC to RPC.", _RPC, "RpcTcpPort", 0),
+    _printing(
+        "18.7.8", "Limits print driver installation to Administrators", _DRIVERS,
         _POINT, "RestrictDriverInstallationToAdministrators", 1,
     ),
     _printing(
-        "18.7.9", "Printers hand out colour profiles and no other files", _DRIVERS, _PRINTERS,
+        "18.7.9", "Queue-specific files: Limit to Color profiles", _DRIVERS, _PRINTERS,
         "CopyFilesPolicy", 1,
     ),
     _printing(
-        "18.7.10", "A new printer's driver asks before it is installed", _DRIVERS,
+        "18.7.10", "Point and Print Restrictions: installing drivers: Show warning and elevation prompt", _DRIVERS,
         _POINT, "NoWarningNoElevationOnInstall", 0,
     ),
-    _printing("18.7.11", "So does one that is updated", _DRIVERS, _POINT, "UpdatePromptSettings", 0),
+    _printing(
+        "18.7.11", "Point and Print Restrictions: updating drivers: Show warning and elevation prompt", _DRIVERS,
+        _POINT, "UpdatePromptSettings", 0,
+    ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converge.blueprints.cis.windows.catalogue import POLICIES, SYSTEM, Table, rule, values
+from converge.blueprints.cis.windows.catalogue import LEVEL_2, POLICIES, SYSTEM, Table, rule, values
 
 _component, _defender, _remote = Table("components"), Table("defender"), Table("remote-desktop")
 _powershell, _winrm, _updates = Table("powershell"), Table("winrm"), Table("updates")
@@ -37,133 +37,163 @@ _ASR = (
 
 RULES = (
     _defender(
-        "18.10.43.5.1", "What Defender reports is not for users to change", _FOUND,
+        "18.10.43.5.1", "Local setting override for reporting to Microsoft MAPS: Disabled", _FOUND,
         rf"{_DEFENDER}\Spynet", "LocalSettingOverrideSpynetReporting", 0,
     ),
     _defender(
-        "18.10.43.6.1.1", "Attack surface reduction is on", _FOUND, rf"{_GUARD}\ASR",
+        "18.10.43.6.1.1", "Attack Surface Reduction rules", _FOUND, rf"{_GUARD}\ASR",
         "ExploitGuard_ASR_Rules", 1,
     ),
     rule(
-        "defender", "18.10.43.6.1.2", "13 of its rules block", "Documents start no programs, mails no scripts.",
+        "defender", "18.10.43.6.1.2", "Attack Surface Reduction rules: state of each rule: Block",
+        "Documents start no programs, mails no scripts.",
         *values(rf"{_GUARD}\ASR\Rules", **dict.fromkeys(_ASR, "1")),
     ),
     _defender(
-        "18.10.43.6.3.1", "Dangerous addresses cannot be reached", _FOUND,
+        "18.10.43.6.3.1", "Prevent users and apps from accessing dangerous websites: Block", _FOUND,
         rf"{_GUARD}\Network Protection", "EnableNetworkProtection", 1,
     ),
-    _defender("18.10.43.10.1", "Downloads are looked at", _FOUND, _LIVE, "DisableIOAVProtection", 0),
-    _defender("18.10.43.10.2", "So is what is opened", _FOUND, _LIVE, "DisableRealtimeMonitoring", 0),
-    _defender("18.10.43.10.3", "So is what programs do", _FOUND, _LIVE, "DisableBehaviorMonitoring", 0),
-    _defender("18.10.43.10.4", "So are scripts", _FOUND, _LIVE, "DisableScriptScanning", 0),
+    _defender("18.10.43.10.1", "Scan all downloaded files and attachments", _FOUND, _LIVE, "DisableIOAVProtection", 0),
     _defender(
-        "18.10.43.13.1", "Removable disks are scanned", _FOUND, rf"{_DEFENDER}\Scan",
+        "18.10.43.10.2", "Turn off real-time protection: Disabled", _FOUND, _LIVE, "DisableRealtimeMonitoring", 0,
+    ),
+    _defender("18.10.43.10.3", "Turn on behavior monitoring", _FOUND, _LIVE, "DisableBehaviorMonitoring", 0),
+    _defender("18.10.43.10.4", "Turn on script scanning", _FOUND, _LIVE, "DisableScriptScanning", 0),
+    _defender(
+        "18.10.43.13.1", "Scan removable drives", _FOUND, rf"{_DEFENDER}\Scan",
         "DisableRemovableDriveScanning", 0,
     ),
-    _defender("18.10.43.13.2", "So is mail", _FOUND, rf"{_DEFENDER}\Scan", "DisableEmailScanning", 0),
+    _defender("18.10.43.13.2", "Turn on e-mail scanning", _FOUND, rf"{_DEFENDER}\Scan", "DisableEmailScanning", 0),
     _defender(
-        "18.10.43.16", "Programs that nobody would want are blocked", _FOUND, _DEFENDER, "PUAProtection", 1,
+        "18.10.43.16", "Detection for potentially unwanted applications: Block", _FOUND, _DEFENDER, "PUAProtection", 1,
     ),
-    _defender("18.10.43.17", "Defender is not turned off", _FOUND, _DEFENDER, "DisableAntiSpyware", 0),
+    _defender(
+        "18.10.43.17", "Turn off Microsoft Defender AntiVirus: Disabled", _FOUND, _DEFENDER, "DisableAntiSpyware", 0,
+    ),
     _component(
-        "18.10.51.1", "Files do not go to OneDrive", _TOLD, rf"{POLICIES}\Windows\OneDrive", "DisableFileSyncNGSC", 1,
+        "18.10.51.1", "Prevent the usage of OneDrive for file storage", _TOLD, rf"{POLICIES}\Windows\OneDrive",
+        "DisableFileSyncNGSC", 1,
     ),
-    _remote("18.10.57.2.2", "Passwords are not kept for later", _SESSION, _TERMINAL, "DisablePasswordSaving", 1),
-    _remote("18.10.57.3.3.3", "A client's disks stay with the client", _SESSION, _TERMINAL, "fDisableCdm", 1),
+    _remote("18.10.57.2.2", "Do not allow passwords to be saved", _SESSION, _TERMINAL, "DisablePasswordSaving", 1),
+    _remote("18.10.57.3.3.3", "Do not allow drive redirection", _SESSION, _TERMINAL, "fDisableCdm", 1),
     _remote(
-        "18.10.57.3.9.1", "A password is asked for at each connection", _SESSION, _TERMINAL, "fPromptForPassword", 1,
+        "18.10.57.3.9.1", "Always prompt for password upon connection", _SESSION, _TERMINAL, "fPromptForPassword", 1,
         guard="remote-desktop",
     ),
     _remote(
-        "18.10.57.3.9.2", "Remote calls are encrypted", _READ, _TERMINAL, "fEncryptRPCTraffic", 1,
+        "18.10.57.3.9.2", "Require secure RPC communication", _READ, _TERMINAL, "fEncryptRPCTraffic", 1,
         guard="remote-desktop",
     ),
     _remote(
-        "18.10.57.3.9.3", "Connections use TLS", _READ, _TERMINAL, "SecurityLayer", 2, guard="remote-desktop",
+        "18.10.57.3.9.3", "Security layer for RDP connections: SSL", _READ, _TERMINAL, "SecurityLayer", 2,
+        guard="remote-desktop",
     ),
     _remote(
-        "18.10.57.3.9.4", "Who connects is known before there is a session", "A session alone is much to attack.",
+        "18.10.57.3.9.4", "Network Level Authentication", "A session alone is much to attack.",
         _TERMINAL, "UserAuthentication", 1, guard="remote-desktop",
     ),
     _remote(
-        "18.10.57.3.9.5", "Encryption has 128 bits", _READ, _TERMINAL, "MinEncryptionLevel", 3, guard="remote-desktop",
+        "18.10.57.3.9.5", "Client connection encryption level: High Level", _READ, _TERMINAL, "MinEncryptionLevel", 3,
+        guard="remote-desktop",
     ),
     _remote(
-        "18.10.57.3.11.1", "A session's temporary files go with it", _SESSION, _TERMINAL,
+        "18.10.57.3.11.1", "Do not delete temp folders upon exit: Disabled", _SESSION, _TERMINAL,
         "DeleteTempDirsOnExit", 1,
     ),
-    _remote("18.10.57.3.11.2", "Each session has its own", _SESSION, _TERMINAL, "PerSessionTempDir", 1),
+    _remote(
+        "18.10.57.3.11.2", "Do not use temporary folders per session: Disabled", _SESSION, _TERMINAL,
+        "PerSessionTempDir", 1,
+    ),
     _component(
-        "18.10.58.1", "Feeds bring no files", _CHOSEN,
+        "18.10.58.1", "Prevent downloading of enclosures", _CHOSEN,
         rf"{POLICIES}\Internet Explorer\Feeds", "DisableEnclosureDownload", 1,
     ),
     _component(
-        "18.10.59.3", "Encrypted files are not in the index", "It is not encrypted.",
+        "18.10.59.3", "Allow indexing of encrypted files: Disabled", "The index itself is not encrypted.",
         _SEARCH, "AllowIndexingEncryptedStoresOrItems", 0,
     ),
-    _component("18.10.59.4", "Search shows no news", _ADVERTS, _SEARCH, "EnableDynamicContentInWSB", 0),
+    _component(
+        "18.10.59.4", "Allow search highlights: Disabled", _ADVERTS, _SEARCH, "EnableDynamicContentInWSB", 0,
+        extra=LEVEL_2,
+    ),
     rule(
-        "defender", "18.10.76.2.1", "SmartScreen blocks", _FOUND,
+        "defender", "18.10.76.2.1", "Windows Defender SmartScreen: Warn and prevent bypass", _FOUND,
         *values(rf"{POLICIES}\Windows\System", EnableSmartScreen=1, ShellSmartScreenLevel="Block"),
     ),
     _component(
-        "18.10.80.2", "Nobody draws on a locked screen", "A locked machine does nothing for whoever stands before it.",
+        "18.10.80.2", "Windows Ink Workspace: On, but disallow access above lock",
+        "A locked machine does nothing for whoever stands before it.",
         rf"{POLICIES}\WindowsInkWorkspace", "AllowWindowsInkWorkspace", 1,
     ),
     _component(
-        "18.10.81.1", "Users do not steer installations", _CHOSEN,
+        "18.10.81.1", "Allow user control over installs: Disabled", _CHOSEN,
         rf"{POLICIES}\Windows\Installer", "EnableUserControl", 0,
     ),
     _component(
-        "18.10.81.2", "Packages of users are not installed by the system", "Whoever writes one is an administrator.",
+        "18.10.81.2", "Always install with elevated privileges: Disabled", "Whoever writes one is an administrator.",
         rf"{POLICIES}\Windows\Installer", "AlwaysInstallElevated", 0,
     ),
     _component(
-        "18.10.82.1", "Passwords are not handed to network providers", "Thieves add one of their own.",
+        "18.10.82.1", "MPR notifications for the system: Disabled", "Thieves add one of their own.",
         SYSTEM, "EnableMPR", 0,
     ),
     _component(
-        "18.10.82.2", "Nobody is logged on again after an update", "The password for it is kept.",
+        "18.10.82.2", "Sign-in and lock last interactive user after a restart: Disabled",
+        "The password for it is kept.",
         SYSTEM, "DisableAutomaticRestartSignOn", 1,
     ),
     _powershell(
-        "18.10.87.1", "PowerShell logs what it runs", "Much of what intruders do, they do there.",
+        "18.10.87.1", "PowerShell Script Block Logging", "Much of what intruders do, they do there.",
         rf"{POLICIES}\Windows\PowerShell\ScriptBlockLogging", "EnableScriptBlockLogging", 1,
     ),
     _powershell(
-        "18.10.87.2", "And what came of it", "Much of what intruders do, they do there.",
+        "18.10.87.2", "PowerShell Transcription", "Much of what intruders do, they do there.",
         rf"{POLICIES}\Windows\PowerShell\Transcription", "EnableTranscripting", 1,
     ),
-    _winrm("18.10.89.1.1", "WinRM sends no password as it is", _READ, _CLIENT, "AllowBasic", 0),
-    _winrm("18.10.89.1.2", "Nor anything else", _READ, _CLIENT, "AllowUnencryptedTraffic", 0),
-    _winrm("18.10.89.1.3", "Nor a digest", "It can be guessed from.", _CLIENT, "AllowDigest", 0),
-    _winrm("18.10.89.2.1", "It takes no password as it is", _READ, _SERVICE, "AllowBasic", 0, guard="winrm"),
-    _winrm("18.10.89.2.3", "Nor anything else", _READ, _SERVICE, "AllowUnencryptedTraffic", 0, guard="winrm"),
+    _winrm("18.10.89.1.1", "WinRM client: Basic authentication: Disabled", _READ, _CLIENT, "AllowBasic", 0),
+    _winrm("18.10.89.1.2", "WinRM client: unencrypted traffic: Disabled", _READ, _CLIENT, "AllowUnencryptedTraffic", 0),
     _winrm(
-        "18.10.89.2.4", "It keeps no password for later", "What is not here cannot be stolen here.",
+        "18.10.89.1.3", "WinRM client: Disallow Digest authentication", "It can be guessed from.", _CLIENT,
+        "AllowDigest", 0,
+    ),
+    _winrm(
+        "18.10.89.2.1", "WinRM service: Basic authentication: Disabled", _READ, _SERVICE, "AllowBasic", 0,
+        guard="winrm",
+    ),
+    _winrm(
+        "18.10.89.2.3", "WinRM service: unencrypted traffic: Disabled", _READ, _SERVICE, "AllowUnencryptedTraffic", 0,
+        guard="winrm",
+    ),
+    _winrm(
+        "18.10.89.2.4", "WinRM service: Disallow WinRM from storing RunAs credentials",
+        "What is not here cannot be stolen here.",
         _SERVICE, "DisableRunAs", 1,
     ),
     _defender(
-        "18.10.92.2.1", "Protection against misuse is not for users to change", _MEMORY,
+        "18.10.92.2.1", "Prevent users from modifying exploit protection settings", _MEMORY,
         rf"{POLICIES}\Windows Defender Security Center\App and Browser protection",
         "DisallowExploitProtectionOverride", 1,
     ),
     _updates(
-        "18.10.93.1.1", "An update that needs it restarts the machine", "Without, it is not there yet.",
+        "18.10.93.1.1", "No auto-restart with logged on users: Disabled", "Without, it is not there yet.",
         rf"{_UPDATE}\AU", "NoAutoRebootWithLoggedOnUsers", 0,
     ),
-    _updates("18.10.93.2.1", "Updates come by themselves", _PATCHED, rf"{_UPDATE}\AU", "NoAutoUpdate", 0),
-    _updates("18.10.93.2.2", "On every day", _PATCHED, rf"{_UPDATE}\AU", "ScheduledInstallDay", 0),
-    rule(
-        "updates", "18.10.93.4.1", "No unfinished builds come", "They are for trying, not for work.",
-        *values(_UPDATE, ManagePreviewBuilds=1, ManagePreviewBuildsPolicyValue=0),
+    _updates("18.10.93.2.1", "Configure Automatic Updates", _PATCHED, rf"{_UPDATE}\AU", "NoAutoUpdate", 0),
+    _updates(
+        "18.10.93.2.2", "Configure Automatic Updates: Scheduled install day: every day", _PATCHED, rf"{_UPDATE}\AU",
+        "ScheduledInstallDay", 0,
     ),
     rule(
-        "updates", "18.10.93.4.2", "New versions come half a year later", "Others have found their faults by then.",
+        "updates", "18.10.93.4.1", "Manage preview builds: Disabled", "They are for trying, not for work.",
+        *values(_UPDATE, ManagePreviewBuilds=1, ManagePreviewBuildsPolicyValue=1),
+    ),
+    rule(
+        "updates", "18.10.93.4.2", "Select when Feature Updates are received: 180 days",
+        "Others have found their faults by then.",
         *values(_UPDATE, DeferFeatureUpdates=1, DeferFeatureUpdatesPeriodInDays=180),
     ),
     rule(
-        "updates", "18.10.93.4.3", "Mended faults come at once", _PATCHED,
+        "updates", "18.10.93.4.3", "Select when Quality Updates are received: 0 days", _PATCHED,
         *values(_UPDATE, DeferQualityUpdates=1, DeferQualityUpdatesPeriodInDays=0),
     ),
 )  # fmt: skip

@@ -27,33 +27,60 @@ _TWO_KEYS = 537395200
 _AES_AND_LATER = 2147483640
 
 RULES = (
-    _sharing("2.3.8.1", "As a client, signing is asked for", _SIGNED, _CLIENT, "RequireSecuritySignature", 1),
-    _sharing("2.3.8.2", "It is offered as well", _SIGNED, _CLIENT, "EnableSecuritySignature", 1),
     _sharing(
-        "2.3.8.3", "No password is sent as it is", "Everybody on the way can read it.",
+        "2.3.8.1", "Microsoft network client: Digitally sign communications (always)", _SIGNED, _CLIENT,
+        "RequireSecuritySignature", 1,
+    ),
+    _sharing(
+        "2.3.8.2", "Microsoft network client: Digitally sign communications (if server agrees)", _SIGNED, _CLIENT,
+        "EnableSecuritySignature", 1,
+    ),
+    _sharing(
+        "2.3.8.3", "Microsoft network client: Send unencrypted password to third-party SMB servers: Disabled",
+        "Everybody on the way can read it.",
         _CLIENT, "EnablePlainTextPassword", 0,
     ),
     _sharing(
-        "2.3.9.1", "Idle sessions end after 15 minutes", "Each takes memory, so that many stop the server.",
+        "2.3.9.1", "Microsoft network server: Idle time before suspending session: 15 minutes",
+        "Each takes memory, so that many stop the server.",
         _SERVER, "AutoDisconnect", 15,
     ),
-    _sharing("2.3.9.2", "As a server, signing is asked for", _SIGNED, _SERVER, "RequireSecuritySignature", 1),
-    _sharing("2.3.9.3", "It is offered as well", _SIGNED, _SERVER, "EnableSecuritySignature", 1),
     _sharing(
-        "2.3.9.4", "Sessions end when an account's hours do", "Otherwise whoever is in stays in.",
+        "2.3.9.2", "Microsoft network server: Digitally sign communications (always)", _SIGNED, _SERVER,
+        "RequireSecuritySignature", 1,
+    ),
+    _sharing(
+        "2.3.9.3", "Microsoft network server: Digitally sign communications (if client agrees)", _SIGNED, _SERVER,
+        "EnableSecuritySignature", 1,
+    ),
+    _sharing(
+        "2.3.9.4", "Microsoft network server: Disconnect clients when logon hours expire",
+        "Otherwise whoever is in stays in.",
         _SERVER, "EnableForcedLogOff", 1,
     ),
     _sharing(
-        "2.3.9.5", "Clients that say whom they mean are believed only if they mean this machine",
+        "2.3.9.5", "Microsoft network server: Server SPN target name validation level: Accept if provided",
         "A logon that was meant for another server is not passed on to this one.",
         _SERVER, "SMBServerNameHardeningLevel", 1,
     ),
-    _sharing("2.3.10.2", "Strangers are not told the accounts", _STRANGERS, LSA, "RestrictAnonymousSAM", 1),
-    _sharing("2.3.10.3", "Nor the shares", _STRANGERS, LSA, "RestrictAnonymous", 1),
-    _sharing("2.3.10.5", "Strangers do not count as everyone", _STRANGERS, LSA, "EveryoneIncludesAnonymous", 0),
-    _sharing("2.3.10.7", "No named pipe is open to strangers", _STRANGERS, _SERVER, "NullSessionPipes", []),
     _sharing(
-        "2.3.10.8", "Three places of the registry are open to the network", "Programs of the system need no more.",
+        "2.3.10.2", "Network access: No anonymous enumeration of SAM accounts", _STRANGERS, LSA, "RestrictAnonymousSAM",
+        1,
+    ),
+    _sharing(
+        "2.3.10.3", "Network access: No anonymous enumeration of SAM accounts and shares", _STRANGERS, LSA,
+        "RestrictAnonymous", 1,
+    ),
+    _sharing(
+        "2.3.10.5", "Network access: Everyone permissions for anonymous users: Disabled", _STRANGERS, LSA,
+        "EveryoneIncludesAnonymous", 0,
+    ),
+    _sharing(
+        "2.3.10.7", "Network access: Named Pipes that can be accessed anonymously: none", _STRANGERS, _SERVER,
+        "NullSessionPipes", [],
+    ),
+    _sharing(
+        "2.3.10.8", "Network access: Remotely accessible registry paths", "Programs of the system need no more.",
         rf"{_REMOTE}\AllowedExactPaths", "Machine",
         [
             r"System\CurrentControlSet\Control\ProductOptions",
@@ -62,7 +89,8 @@ RULES = (
         ],
     ),
     _sharing(
-        "2.3.10.9", "And some with what is below them", "Programs of the system need no more.",
+        "2.3.10.9", "Network access: Remotely accessible registry paths and sub-paths",
+        "Programs of the system need no more.",
         rf"{_REMOTE}\AllowedPaths", "Machine",
         [
             r"System\CurrentControlSet\Control\Print\Printers",
@@ -79,83 +107,106 @@ RULES = (
         ],
     ),
     _sharing(
-        "2.3.10.10", "Pipes and shares ask who comes", _STRANGERS, _SERVER, "RestrictNullSessAccess", 1,
+        "2.3.10.10", "Network access: Restrict anonymous access to Named Pipes and Shares", _STRANGERS, _SERVER,
+        "RestrictNullSessAccess", 1,
     ),
     _sharing(
-        "2.3.10.11", "Only administrators ask for accounts from afar", _STRANGERS,
+        "2.3.10.11", "Network access: Remote calls to SAM: Administrators only", _STRANGERS,
         LSA, "RestrictRemoteSAM", "O:BAG:BAD:(A;;RC;;;BA)",
     ),
-    _sharing("2.3.10.12", "No share is open to strangers", _STRANGERS, _SERVER, "NullSessionShares", []),
     _sharing(
-        "2.3.10.13", "Local accounts count as themselves over the network", "Otherwise all are the same guest.",
+        "2.3.10.12", "Network access: Shares that can be accessed anonymously: none", _STRANGERS, _SERVER,
+        "NullSessionShares", [],
+    ),
+    _sharing(
+        "2.3.10.13", "Network access: Sharing and security model for local accounts: Classic",
+        "Otherwise all are the same guest.",
         LSA, "ForceGuest", 0,
     ),
     _authentication(
-        "2.3.11.1", "The system is this machine over the network", "It is a stranger otherwise, without encryption.",
+        "2.3.11.1", "Network security: Local System uses computer identity for NTLM",
+        "It is a stranger otherwise, without encryption.",
         LSA, "UseMachineId", 1,
     ),
     _authentication(
-        "2.3.11.2", "It does not fall back to being a stranger", "Sessions of strangers are not encrypted.",
+        "2.3.11.2", "Network security: LocalSystem NULL session fallback: Disabled",
+        "Sessions of strangers are not encrypted.",
         _MSV, "AllowNullSessionFallback", 0,
     ),
     _authentication(
-        "2.3.11.3", "Accounts of the internet are not good for logons between machines",
+        "2.3.11.3", "Network Security: PKU2U online identities: Disabled",
         "This machine's own accounts and the domain's are the ones that somebody looks after.",
         rf"{LSA}\pku2u", "AllowOnlineID", 0,
     ),
     _authentication(
-        "2.3.11.4", "Kerberos uses AES", "RC4 and DES are broken.",
+        "2.3.11.4", "Network security: Encryption types for Kerberos: AES", "RC4 and DES are broken.",
         rf"{SYSTEM}\Kerberos\Parameters", "SupportedEncryptionTypes", _AES_AND_LATER, guard="kerberos",
     ),
-    _authentication("2.3.11.5", "No LAN Manager hash is stored", _OLD_HASHES, LSA, "NoLMHash", 1),
     _authentication(
-        "2.3.11.7", "Only NTLMv2 is sent and taken", _OLD_HASHES, LSA, "LmCompatibilityLevel", 5,
+        "2.3.11.5", "Network security: Do not store LAN Manager hash value", _OLD_HASHES, LSA, "NoLMHash", 1,
     ),
     _authentication(
-        "2.3.11.8", "What is asked of a directory is signed where that can be", _TO_DOMAIN,
+        "2.3.11.7", "Network security: LAN Manager authentication level: NTLMv2 only, refuse LM and NTLM", _OLD_HASHES,
+        LSA, "LmCompatibilityLevel", 5,
+    ),
+    _authentication(
+        "2.3.11.8", "Network security: LDAP client signing requirements: Negotiate signing", _TO_DOMAIN,
         rf"{SERVICES}\LDAP", "LDAPClientIntegrity", 1,
     ),
     _authentication(
-        "2.3.11.9", "NTLM sessions of clients have 128 bits", _OLD_HASHES, _MSV, "NTLMMinClientSec", _TWO_KEYS,
+        "2.3.11.9", "Network security: NTLM SSP clients: NTLMv2 and 128-bit encryption", _OLD_HASHES, _MSV,
+        "NTLMMinClientSec", _TWO_KEYS,
     ),
     _authentication(
-        "2.3.11.10", "So have those of servers", _OLD_HASHES, _MSV, "NTLMMinServerSec", _TWO_KEYS,
+        "2.3.11.10", "Network security: NTLM SSP servers: NTLMv2 and 128-bit encryption", _OLD_HASHES, _MSV,
+        "NTLMMinServerSec", _TWO_KEYS,
     ),
     _uac(
-        "2.3.13.1", "Nobody shuts the machine down without a logon", "It serves others.",
+        "2.3.13.1", "Shutdown: Allow system to be shut down without having to log on: Disabled", "It serves others.",
         SYSTEM, "ShutdownWithoutLogon", 0,
     ),
     _uac(
-        "2.3.15.1", "Names are the same in small and capital letters for all",
+        "2.3.15.1", "System objects: Require case insensitivity for non-Windows subsystems",
         "A program could put a file in the way of another that differs in letters only.",
         rf"{CONTROL}\Session Manager\Kernel", "ObCaseInsensitive", 1,
     ),
     _uac(
-        "2.3.15.2", "What belongs to the system is not for others to change",
+        "2.3.15.2", "System objects: Strengthen default permissions of internal system objects",
         "A link in the wrong place leads a program of the system astray.",
         rf"{CONTROL}\Session Manager", "ProtectionMode", 1,
     ),
     _uac(
-        "2.3.17.1", "The built-in administrator is asked as well", _ASKED, SYSTEM, "FilterAdministratorToken", 1,
+        "2.3.17.1", "User Account Control: Admin Approval Mode for the Built-in Administrator account", _ASKED, SYSTEM,
+        "FilterAdministratorToken", 1,
         guard="local-accounts",
     ),
     _uac(
-        "2.3.17.2", "Administrators are asked where no program can answer", _ASKED,
+        "2.3.17.2", "User Account Control: Elevation prompt for administrators: consent on the secure desktop", _ASKED,
         SYSTEM, "ConsentPromptBehaviorAdmin", 2,
     ),
     _uac(
-        "2.3.17.3", "Others are not asked for an administrator's password",
+        "2.3.17.3", "User Account Control: Elevation prompt for standard users: deny",
         "Whoever types it there gives it to what runs there.", SYSTEM, "ConsentPromptBehaviorUser", 0,
     ),
-    _uac("2.3.17.4", "Installers are recognized, and ask", _ASKED, SYSTEM, "EnableInstallerDetection", 1),
     _uac(
-        "2.3.17.5", "Programs that may steer others lie where only administrators write", _ASKED,
+        "2.3.17.4", "User Account Control: Detect application installations", _ASKED, SYSTEM,
+        "EnableInstallerDetection", 1,
+    ),
+    _uac(
+        "2.3.17.5", "User Account Control: Only elevate UIAccess applications in secure locations", _ASKED,
         SYSTEM, "EnableSecureUIAPaths", 1,
     ),
-    _uac("2.3.17.6", "Programs of administrators ask at all", _ASKED, SYSTEM, "EnableLUA", 1),
-    _uac("2.3.17.7", "The question is put where no program can answer", _ASKED, SYSTEM, "PromptOnSecureDesktop", 1),
     _uac(
-        "2.3.17.8", "Old programs write into copies of their own", "They need no rights of administrators then.",
+        "2.3.17.6", "User Account Control: Run all administrators in Admin Approval Mode", _ASKED, SYSTEM, "EnableLUA",
+        1,
+    ),
+    _uac(
+        "2.3.17.7", "User Account Control: Switch to the secure desktop when prompting", _ASKED, SYSTEM,
+        "PromptOnSecureDesktop", 1,
+    ),
+    _uac(
+        "2.3.17.8", "User Account Control: Virtualize file and registry write failures",
+        "They need no rights of administrators then.",
         SYSTEM, "EnableVirtualization", 1,
     ),
 )  # fmt: skip

@@ -35,7 +35,7 @@ _LONGEST: Final = 1 << 20
 
 # Its own facts are one tab deep; those of its endpoints and the like are deeper.
 _FACT: Final = re.compile(r"^\t([a-z][a-z ]*) = (.*)$", re.MULTILINE)
-_SETTING: Final = re.compile(r'^\s*"(.+)" => (enabled|disabled|true|false)$', re.MULTILINE)
+_SETTING: Final = re.compile(r'^[ \t]*"(.+)" => (enabled|disabled|true|false)$', re.MULTILINE)
 
 
 class Daemon(NamedTuple):

@@ -83,8 +83,13 @@ class Bus:
     def _run(self, work: Coroutine[Any, Any, T], seconds: float, late: str) -> T:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="converge-bus", daemon=True).start()
+                loop = asyncio.new_event_loop()
+                try:
+                    threading.Thread(target=loop.run_forever, name="converge-bus", daemon=True).start()
+                except RuntimeError:  # the system has no thread left; the next one to ask tries again
+                    loop.close()
+                    raise
+                self._loop = loop
         try:
             return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, seconds), self._loop).result()
         except TimeoutError:

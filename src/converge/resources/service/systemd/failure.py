@@ -42,9 +42,19 @@ def why_not_running(bus: Bus, unit: Unit, what: str) -> ResourceError:
     if condition is False and unit.active_state != "failed":
         return ResourceError(f"{unit.name} is not started by systemd: a Condition…= of its unit file does not hold")
     why = _why(result, code, status)
-    text = f"{unit.name} {what}{f': {why}' if why else ''}"
+    return ResourceError(f"{unit.name} {what}{f': {why}' if why else ''}{_journal(unit)}")
+
+
+def last_words(bus: Bus, unit: Unit) -> str:
+    """How the last process of a unit ended, where that is known, and the end of its journal; to be added to a text."""
+    code, status = bus.ask([get(unit.path, SERVICE, name) for name in ("ExecMainCode", "ExecMainStatus")], ASK_WITHIN)
+    ended = code and isinstance(status, int)  # while another one runs, only the journal has it
+    return (f"; its process ended with {_ending(code, status)}" if ended else "") + _journal(unit)
+
+
+def _journal(unit: Unit) -> str:
     lines = _last_words(unit.name)
-    return ResourceError(f"{text}; the end of its journal:\n{lines}" if lines else text)
+    return f"; the end of its journal:\n{lines}" if lines else ""
 
 
 def _why(result: object, code: object, status: object) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from converge.resources.base import Busy, NotYet, State
 from converge.resources.package.locks import holder
 from converge.resources.service.systemd.bus import system_bus
-from converge.resources.service.systemd.judgement import judge
+from converge.resources.service.systemd.failure import last_words
+from converge.resources.service.systemd.judgement import judge, restarts
 from converge.resources.service.systemd.units import Unit, look
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def inspect(services: Sequence[SystemdService]) -> Iterator[State | Exception]:
     for want, unit in zip(services, units_of(services), strict=True):
         found: State | Exception
         try:
+            if unit.looping and want.state == "running":
+                raise restarts(unit, last_words(system_bus(), unit))
             found = judge(want, unit)
         except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
             found = error

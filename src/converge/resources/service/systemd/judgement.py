@@ -73,6 +73,8 @@ def _enabled(want: SystemdService, unit: Unit) -> Iterator[Change]:
 def _running(want: SystemdService, unit: Unit) -> Iterator[Change]:
     if want.state is None:
         return
+    if want.state == "running" and unit.unproved:
+        raise restarts(unit)
     if unit.changing and not (unit.restarting and want.state == "stopped"):
         raise Busy(f"{unit.name} is {_doing(unit)}", at_most=_SETTLES)
     if want.state == "stopped" and (unit.active or unit.restarting):
@@ -83,9 +85,26 @@ def _running(want: SystemdService, unit: Unit) -> Iterator[Change]:
         yield Change("state", "failed" if unit.active_state == "failed" else "stopped", "running")
 
 
-def _doing(unit: Unit) -> str:
+def restarts(unit: Unit, why: str = "") -> ResourceError:
+    """What is to be said while systemd restarts a service: at rest is what has run for long enough after that.
+
+    Busy until it has, or has ended again before that, which is a failure.
+    """
+    times = "once" if unit.restarts == 1 else f"{unit.restarts} times"
+    if unit.looping:
+        return ResourceError(
+            f"{unit.name} keeps restarting: systemd restarted it {times}, "
+            f"and it ended again after {max(0.0, unit.ran):.1f} s{why}"
+        )
     if unit.restarting:
-        return "about to be started again by systemd, as it ended"
+        text = f"{unit.name} is about to be started again by systemd, as it ended"
+    else:
+        text = f"{unit.name} was restarted by systemd ({times}) and has run for {unit.ran:.1f} s"
+    again = min(max(1.0, unit.restart_delay / 10), unit.unproved)
+    return Busy(text, again=again, at_most=unit.settles_within)
+
+
+def _doing(unit: Unit) -> str:
     queued = ", with a job queued" if unit.job else ""
     return f"{unit.active_state} ({unit.sub_state}{queued}); waiting until it settles"
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,14 @@ _NAMES_AT_ONCE: Final = 1000
 """Names in one question, so that it stays far below what a socket takes at a time (some 200 kB)."""
 _WRITES_FOR: Final = 2.0
 """Seconds that an empty file is taken for one whose writer has not come to the first word yet."""
+_PROVED: Final = 10.0
+"""Seconds that a service must run after systemd restarted it before it counts as running; as long as systemd itself
+looks back by default to tell whether it is started too often."""
+_SLOWEST: Final = 600.0
+"""Seconds: the longest RestartSec= that anybody waits for."""
+_MARGIN: Final = 5.0
+_INVOCATIONS: Final = "/run/systemd/units/invocation:"
+"""Links that systemd makes anew each time it starts a unit."""
 _CHANGING: Final = frozenset(("activating", "deactivating", "reloading", "refreshing", "maintenance"))
 
 
@@ -47,6 +55,13 @@ class Unit:
     load_error: str = ""
     stale: bool = False
     """Its files were changed since systemd read them."""
+    # Known of a service that was started a short while ago, or is about to be restarted:
+    restarts: int = 0
+    """How often systemd restarted it, since it was last started by anybody else."""
+    ran: float = 0.0
+    """Seconds since it was last started, or for which its last process ran."""
+    restart_delay: float = 0.0
+    """Seconds that systemd waits before it restarts it."""
     half_written: bool = False
     """It counts as masked, as its file is empty: somebody opened that a moment ago to write it."""
 
@@ -67,6 +82,30 @@ class Unit:
     def restarting(self) -> bool:
         """It ended, and systemd will start it again after a while."""
         return self.sub_state.startswith("auto-restart") and not self.job
+
+    @property
+    def unproved(self) -> float:
+        """Seconds until a service that systemd restarted has run for long enough to count as running.
+
+        A crash loop is active now and then, but never for as long as this.
+        """
+        if self.restarting:
+            return self._to_prove
+        return max(0.0, self._to_prove - self.ran) if self.restarts and self.active else 0.0
+
+    @property
+    def looping(self) -> bool:
+        """It was restarted and ended again before it could prove itself."""
+        return self.restarting and self.restarts > 0 and self.ran < self._to_prove
+
+    @property
+    def settles_within(self) -> float:
+        """Seconds in which it is restarted and proves itself, if it ever will."""
+        return self.restart_delay + self._to_prove + _MARGIN
+
+    @property
+    def _to_prove(self) -> float:
+        return max(self.restart_delay, _PROVED)
 
     @property
     def changing(self) -> bool:
@@ -95,7 +134,53 @@ def look(bus: Bus, names: Sequence[str], *, files: Collection[str], running: Col
     if stopped:
         for place, unit in zip(stopped, _details(bus, [units[place] for place in stopped]), strict=True):
             units[place] = unit
+    wanted = [place for place, (name, unit) in enumerate(zip(names, units, strict=True)) if name in running]
+    for place, unit in zip(wanted, with_restarts(bus, [units[place] for place in wanted]), strict=True):
+        units[place] = unit
     return units
+
+
+def with_restarts(bus: Bus, units: Sequence[Unit]) -> list[Unit]:
+    """The same units, knowing how often systemd restarted those of which that matters."""
+    found = list(units)
+    young = [place for place, unit in enumerate(units) if unit.restarting or (unit.active and _is_young(unit.name))]
+    counts = bus.ask([get(units[place].path, SERVICE, "NRestarts") for place in young], ASK_WITHIN) if young else []
+    restarted = [
+        (place, count)
+        for place, answer in zip(young, counts, strict=True)
+        if (count := _or(answer, 0)) or units[place].restarting
+    ]
+    if not restarted:
+        return found
+    answers = iter(
+        bus.ask(
+            [call for place, _ in restarted for call in _of_restarts(units[place].path)],
+            ASK_WITHIN,
+        )
+    )
+    for place, count in restarted:
+        delay, entered, began, ended = (_or(next(answers), 0) / 1e6 for _ in range(4))
+        ran = ended - began if units[place].restarting else time.monotonic() - entered
+        found[place] = _with(units[place], restarts=count, restart_delay=min(delay, _SLOWEST), ran=ran)
+    return found
+
+
+def _of_restarts(path: str) -> Iterator[Call]:
+    yield get(path, SERVICE, "RestartUSec")
+    yield get(path, UNIT, "ActiveEnterTimestampMonotonic")
+    yield get(path, SERVICE, "ExecMainStartTimestampMonotonic")
+    yield get(path, SERVICE, "ExecMainExitTimestampMonotonic")
+
+
+def _is_young(name: str) -> bool:
+    """Whether it is a service that may have been started within the longest time that it has to prove itself."""
+    if not name.endswith(".service"):
+        return False
+    try:
+        started = os.lstat(_INVOCATIONS + name).st_mtime
+    except OSError:
+        return True  # so it has to be asked for
+    return time.time() - started < _SLOWEST + _MARGIN
 
 
 def _states(bus: Bus, names: Sequence[str]) -> list[Unit]:
