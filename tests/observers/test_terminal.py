@@ -240,6 +240,10 @@ class Session:
         while text not in self.written:
             assert self.read(), f"{text!r} was never shown: {self.written!r}"
 
+    def until_shown(self, row: int, lines: list[str]) -> None:
+        while [line.rstrip() for line in self.screen.lines[row : row + len(lines)]] != lines:
+            assert self.read(), f"{lines!r} was never shown: {self.written!r}"
+
     def read(self) -> bool:
         ready, _, _ = select.select([self.master], [], [], PATIENCE)
         assert ready, f"nothing more was shown after {self.written!r}"
@@ -281,9 +285,8 @@ def test_progress_is_shown_while_it_lasts_and_gone_afterwards(session: Session) 
     ]
     assert not session.screen.cursor_shown
     session.type("\n")
-    session.until("[3/4]")
     # What is complete is there for good, above what is not, which is drawn again below it.
-    assert [line.rstrip() for line in session.screen.lines[2:6]] == ["exec", "  ~ b" + "-long" * 30, "file", "  ~ /a"]
+    session.until_shown(2, ["exec", "  ~ b" + "-long" * 30, "file", "  ~ /a"])
     session.type("\n")
     session.end()
     assert session.screen.lines == [
