@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -80,6 +82,65 @@ def test_serial_output_is_ascii_without_escapes(place: Place) -> None:
     first, *_, last = said.out.splitlines()
     assert first == "Converging site: 5 resources"
     assert re.fullmatch(r"2 changed, 1 failed, 1 skipped, 1 ok in [\d.]+ m?s", last)
+
+
+def test_one_drift_among_500_is_not_lost(place: Place) -> None:
+    place.declare('for n in range(500):\n    r.file(HERE / str(n), content=f"{n}\\n")')
+    assert place.once().code == 0
+    (place.managed / "17").write_text("drifted\n")
+    first, *lines, last = place.plan().out.splitlines()
+    assert first == "Planning site: 500 resources"
+    assert lines == [
+        f"~      file:{place.managed}/17" + lines[0].partition("/17")[2],
+        "         content: drifted\\n -> 17\\n",
+    ]
+    assert re.fullmatch(r"1 pending, 499 ok in [\d.]+ m?s", last)
+    assert len(place.plan("-v").out.splitlines()) == 504, "each of them is listed"
+    _, *lines, watching, last = place.once().out.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(r"WATCHING 500 resources \(1 changed, 499 ok in [\d.]+ m?s\)", watching)
+    assert re.fullmatch(r"1 changed, 499 ok in [\d.]+ m?s", last)
+
+
+def test_plan_and_serve_mark_what_is_only_checked(place: Place) -> None:
+    place.declare('r.file(HERE / "a", content="a\\nb\\n", mode=0o600, noop=True, why="ticket 1")')
+    (place.managed / "a").write_text("a\nB\n")
+    for said in (place.plan(), place.once("-v")):
+        assert f"~      file:{place.managed}/a (noop)" in said.out
+    entries = [line.partition("]: ")[2] for line in said.err.splitlines()]
+    begin = entries.index(
+        f"file:{place.managed}/a differs, and is only checked (noop): content, mode 0644 -> 0600 (why: ticket 1)"
+    )
+    assert entries[begin + 1 : begin + 7] == ["  --- now", "  +++ wanted", "  @@ -1,2 +1,2 @@", "   a", "  -B", "  +b"]
+    assert place.plan("--out", "json").json()["resources"][0]["noop"] is True
+
+
+@pytest.mark.parametrize("out", ["serial", "json"])
+def test_a_rate_limit_is_told_once_in_every_output(place: Place, out: str) -> None:
+    place.declare('r.file(HERE / "a", content="x")')
+    daemon = place.start("--out", out, "-v").watching()
+    end = time.monotonic() + 12
+    while time.monotonic() < end and daemon.process.poll() is None:
+        (place.managed / "a").write_text("tampered")
+        time.sleep(0.05)
+    assert daemon.stop() == 0
+    told = "drifts faster than it may be repaired, which is once in 10 s"
+    assert sum(told in line for line in daemon.lines) == 1
+    assert sum(told in line for line in daemon.errors) == 1
+
+
+def test_a_first_interrupt_says_what_it_waits_for_and_a_second_one_ends(place: Place) -> None:
+    place.declare('r.exec("build", f"touch {HERE}/begun; sleep 100", shell=True)')
+    for out in ("serial", "json"):
+        (place.managed / "begun").unlink(missing_ok=True)
+        daemon = place.start("--out", out)
+        daemon.until((place.managed / "begun").exists, "the command has begun")
+        daemon.signal(signal.SIGINT)
+        daemon.until(lambda: "a second Ctrl-C (or SIGTERM) ends at once" in daemon.said(), "it says how to end it")  # noqa: B023 - called at once
+        assert "stopping, as soon as this is done, or in 30 s: exec:build" in daemon.said()
+        daemon.signal(signal.SIGINT)
+        assert daemon.ended() == 0
+        assert "interrupted" in daemon.lines[-1], "nothing is told after the end"
 
 
 def test_without_a_terminal_output_is_serial(place: Place) -> None:

@@ -132,16 +132,30 @@ def test_a_terminal_gets_marks_and_colours_and_no_color_is_honoured(place: Place
     (place.managed / "changes").write_text("old\n")
     for name in ("right", "gone"):
         (place.managed / name).write_text("right")
-    for env in ({}, {"NO_COLOR": "1"}):
-        terminal = sit("plan", "site.py", **env)
+    for env, options in (({}, []), ({"NO_COLOR": "1"}, ["-v"])):
+        terminal = sit("plan", *options, "site.py", **env)
         assert terminal.ended() == 1
         lines = [line.strip() for line in plain(terminal.text).splitlines()]
         for line in ("mode: 0644 → 0600", "-old", "+new", "+lines"):
             assert line in lines
         marks = {line[0] for line in lines if line[:2] in ("✓ ", "~ ", "+ ", "- ", "✗ ")}
-        assert marks == {"✓", "~", "-", "✗"}
+        assert marks == {"~", "-", "✗"} | ({"✓"} if options else set())
         assert bool(re.search(r"\x1b\[[0-9;]+m", terminal.text)) is (not env)
         assert re.search(r"^2 pending, 1 failed, 1 ok in ", lines[-1])
+
+
+def test_what_takes_long_is_shown_with_its_time_and_control_c_says_what_it_waits_for(place: Place, sit: Sit) -> None:
+    place.declare('r.file(HERE / "a", content="x")\nr.exec("slow", "sleep 100")\nr.exec("fails", "false", retries=0)')
+    terminal = sit("serve", "site.py")
+    terminal.until(lambda text: re.search(r"\[2/3\] exec:slow  2 s", plain(text)))
+    assert "✗ fails" in plain(terminal.text), "it is shown although its group is not complete"
+    os.write(terminal.keyboard, b"\x03")
+    terminal.until(lambda text: "ends at once" in text)
+    os.write(terminal.keyboard, b"\x03")
+    assert terminal.ended() == 0
+    assert is_clean(terminal)
+    assert "note: stopping, as soon as this is done, or in 30 s: exec:slow" in plain(terminal.text)
+    assert re.fullmatch("interrupted: 1 changed, 1 failed in .*", plain(terminal.text).splitlines()[-1])
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}])

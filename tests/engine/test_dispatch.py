@@ -9,13 +9,17 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import pytest
+
 from converge.engine import dispatch
 from converge.engine.dispatch import Dispatcher
 from converge.engine.job import Result
 from converge.engine.node import Node
 from converge.engine.scheduler import Task
 from converge.engine.settings import Settings
+from converge.engine.wording import call_in_words
 from converge.resources.base import IN_SYNC, Change, Resource, State, Verb
+from converge.resources.package import Package
 
 WRONG: State = (Change("value", "wrong", "right"),)
 DEADLINE = 20.0
@@ -63,6 +67,7 @@ class Harness:
         self.results: list[Result] = []
         self.timed_out: list[str] = []
         self.returned: list[str] = []
+        self.working: list[list[str]] = []
         self.said: list[str] = []
         Together.hang.clear()
         Together.calls.clear()
@@ -72,6 +77,7 @@ class Harness:
             lambda task, _: self.timed_out.append(task.node.resource.identity()),
             lambda task: self.returned.append(task.node.resource.identity()),
             lambda severity, text: self.said.append(text),
+            lambda calls: self.working.append([call.text for call in calls]),
         )
 
     def names(self) -> list[str]:
@@ -188,3 +194,45 @@ def test_an_error_of_one_apply_is_its_own_and_a_burst_is_reported_for_all_that_a
         harness.dispatcher.close()
 
     asyncio.run(scene())
+
+
+def test_what_takes_long_is_told_when_it_does_and_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "LONG", (0.1, 0.3))
+
+    async def scene() -> None:
+        harness = Harness()
+        harness.dispatcher.start(tasks("a", "hangs", "b"))
+        async with asyncio.timeout(DEADLINE):
+            while len(harness.working) < 2:
+                await asyncio.sleep(0.005)
+        assert harness.working == [["checking together:hangs"]] * 2
+        assert [call.text for call in harness.dispatcher.running()] == ["checking together:hangs"]
+        assert harness.dispatcher.running(verbs=dispatch.CHANGING) == []
+        Together.hang.set()
+        async with asyncio.timeout(DEADLINE):
+            while len(harness.working) < 3:
+                await asyncio.sleep(0.005)
+        assert harness.working[2] == []
+        harness.dispatcher.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("verb", "work", "told"),
+    [
+        ("apply", [Package("nginx", manager="apt"), Package("curl", manager="apt")], "apt-get install nginx, curl"),
+        ("apply", [Package("nginx", manager="dnf", state="absent")], "dnf remove nginx"),
+        ("check", [Package("nginx", manager="apt")], "checking package:nginx"),
+        ("apply", [Together("a"), Together("b")], "together:a, together:b"),
+        ("refresh", [Together("a")], "refreshing together:a"),
+        ("gate", [Together("a")], "asking for the condition of together:a"),
+        (
+            "apply",
+            [Together(str(n)) for n in range(30)],
+            ", ".join(f"together:{n}" for n in range(20)) + " and 10 more",
+        ),
+    ],
+)
+def test_a_call_in_words(verb: str, work: list[Resource], told: str) -> None:
+    assert call_in_words(verb, [(resource, WRONG) for resource in work]) == told

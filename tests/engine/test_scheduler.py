@@ -211,6 +211,28 @@ def test_a_flapping_resource_delays_no_other() -> None:
     assert only(bench.take()).node.resource.identity() == "other"
 
 
+def test_a_rate_limit_is_told_once_in_an_episode() -> None:
+    bench = settled(Pretended("a"))
+
+    def tampered_for(seconds: int) -> list[str]:
+        end = bench.now + seconds
+        while bench.now < end:
+            bench.scheduler.mark("pretended:a", bench.now)
+            for task in bench.take():
+                bench.checked(task, WRONG)
+                for applying in bench.take():
+                    bench.applied(applying)
+            bench.now += 1
+        return [event.text for event in bench.scheduler.teller.take() if isinstance(event, Notice)]
+
+    told = "drifts faster than it may be repaired, which is once in 10 s; the next repair is in 7 s"
+    assert tampered_for(100) == [told]
+    bench.now += 15  # a pause in which no whole burst is saved up is no end of it
+    assert tampered_for(20) == []
+    bench.now += 60
+    assert tampered_for(100) == [told]
+
+
 def test_a_burst_of_three_then_one_repair_in_ten_seconds() -> None:
     bench = settled(Pretended("a"))
     start, times = bench.now, []

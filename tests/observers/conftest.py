@@ -13,10 +13,10 @@ import pytest
 from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Summary, Watching
 from converge.resources.base import Change
 
-DIFF = "--- /etc/x\n+++ /etc/x (wanted)\n@@ -1,2 +1,2 @@\n kept\n-old\tone\r\n+new \x1b[31mé\n"
+DIFF = "--- now\n+++ wanted\n@@ -1,2 +1,2 @@\n kept\n-old\tone\r\n+new \x1b[31mé\n"
 
 RUN: tuple[Event, ...] = (
-    Began("web", "serve", 8),
+    Began("web", "serve", 9, kinds={"file": 6, "exec": 1, "service": 1, "user": 1}),
     Outcome("file:/etc/motd", "file", "ok", duration=0.0002, where="site.py:1"),
     Outcome(
         "file:/etc/x",
@@ -43,7 +43,10 @@ RUN: tuple[Event, ...] = (
     Outcome(
         "file:/y", "file", "pending", (Change("owner", "root", "deploy"),), reason="after user:deploy", why="a\x07"
     ),
-    Watching(8),
+    Outcome(
+        "user:guest", "user", "pending", (Change("shell", "/bin/sh", "/bin/false"),), noop=True, where="site.py:20"
+    ),
+    Watching(9, Summary(Counter(ok=1, failed=1, changed=3, skipped=1, pending=2), 0.1)),
     Outcome("file:/etc/motd", "file", "ok"),
     Outcome("exec:tést", "exec", "failed", error="command nginx -t ended", where="site.py:12", noncompliant=True),
     Outcome("exec:tést", "exec", "failed", error="command nginx -t ended", where="site.py:12", noncompliant=True),

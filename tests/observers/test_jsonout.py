@@ -66,6 +66,13 @@ def test_a_run_is_one_object(tell: Any) -> None:
                 "reason": "after user:deploy",
                 "why": "a\x07",
             },
+            {
+                "id": "user:guest",
+                "status": "pending",
+                "action": "update",
+                "changes": [{"property": "shell", "from": "/bin/sh", "to": "/bin/false", "action": "update"}],
+                "noop": True,
+            },
         ],
         "notices": [
             {"severity": "warning", "text": "the limit of watches is reached", "id": "file:/a"},

@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Summary, Watching
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Running, Summary, Watching, Working
 from converge.observers.serial import Serial
+from converge.observers.text import cells, cropped
 from converge.resources.base import Change, ResourceError
 
 RUN_TOLD = r"""
-Converging web: 8 resources
-ok     file:/etc/motd
+Converging web: 9 resources
 ~      file:/etc/x  12 ms
          mode: 0600 -> 0644
          content: 12 bytes -> 14 bytes
-           --- /etc/x
-           +++ /etc/x (wanted)
+           --- now
+           +++ wanted
            @@ -1,2 +1,2 @@
             kept
            -old<TAB>one\r
@@ -46,7 +46,9 @@ skip   service:nginx (exec:t\xe9st failed)
 ~      file:/y (after user:deploy)
          owner: root -> deploy
          why: a\x07
-WATCHING 8 resources
+~      user:guest (noop)
+         shell: /bin/sh -> /bin/false
+WATCHING 9 resources (3 changed, 2 pending, 1 failed, 1 skipped, 1 ok in 100 ms)
 2025-11-24 12:00:05 FAILED exec:t\xe9st
          command nginx -t ended
          noncompliant: no more retries until something changes
@@ -136,7 +138,45 @@ def test_the_summary_has_only_counts_that_are_not_zero(tell: Any, ended: Event, 
 
 
 def test_one_resource_is_no_plural(tell: Any) -> None:
-    assert tell(Serial, [Began("x", "plan", 1), Watching(1)]) == "Planning x: 1 resource\nWATCHING 1 resource\n"
+    told = tell(Serial, [Began("x", "plan", 1), Watching(1, Summary(Counter(ok=1), 0.002))])
+    assert told == "Planning x: 1 resource\nWATCHING 1 resource (1 ok in 2.0 ms)\n"
+
+
+def test_what_is_right_is_only_counted() -> None:
+    stream = io.StringIO()
+    serial = Serial(stream)
+    for number in range(500):
+        serial.see(Outcome(f"file:/{number}", "file", "pending" if number == 250 else "ok", duration=0.5))
+    serial.see(Ended(Summary(Counter(ok=499, pending=1), 0.033)))
+    serial.close()
+    assert stream.getvalue() == "~      file:/250  500 ms\n1 pending, 499 ok in 33 ms\n"
+
+
+def test_what_was_wrong_and_is_right_now_is_told(tell: Any) -> None:
+    events = [Outcome("a", "kind", "failed", error="no"), Outcome("a", "kind", "ok"), Outcome("a", "kind", "ok")]
+    assert tell(Serial, events) == "FAILED a\n         no\nok     a\n"
+
+
+def test_a_call_that_takes_very_long_is_told_once(tell: Any) -> None:
+    short, long = Running("checking a", 95.0), Running("apt-get install é", 90.0)
+    told = tell(lambda stream: Serial(stream, clock=lambda: 100.5), [Working((long, short)), Working((long,))])
+    assert told == "running: apt-get install \\xe9  10 s\n"
+
+
+def test_long_lines_of_a_diff_are_cropped_unless_all_is_wanted(tell: Any) -> None:
+    changed = [Outcome("a", "kind", "changed", (Change("content", "1", "2", diff=lambda: "+" + "x" * 500),))]
+    assert tell(Serial, changed).splitlines()[-1] == f"           +{'x' * 185}..."
+    assert tell(lambda stream: Serial(stream, verbose=True), changed).splitlines()[-1] == f"           +{'x' * 500}"
+
+
+@given(st.text(st.sampled_from("a\t日é\u0301…"), max_size=60), st.integers(8, 60), st.integers(0, 4))
+def test_what_is_cropped_fits_and_is_a_beginning(line: str, columns: int, begin: int) -> None:
+    shown = cropped(line, columns, "…", begin=begin)
+    at = begin
+    for char in shown:
+        at += 8 - at % 8 if char == "\t" else cells(char)
+    assert at <= columns
+    assert shown == line or line.startswith(shown.removesuffix("…"))
 
 
 def test_after_watching_only_news_is_told(tell: Any, noon: Callable[[], datetime]) -> None:
@@ -185,7 +225,7 @@ def test_a_burst_is_one_write() -> None:
     pipe = Pipe()
     serial = Serial(pipe)
     for number in range(100):
-        serial.see(Outcome(f"file:/{number}", "file", "ok"))
+        serial.see(Outcome(f"file:/{number}", "file", "changed"))
     assert pipe.writes == 0
     serial.flush()
     serial.flush()

@@ -21,29 +21,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.engine.events import Began, Notice, Outcome
+from converge.engine.events import Began, Notice, Outcome, Running, Working
 from converge.observers.terminal import Terminal
 from converge.resources.base import Change
 
 RUN_TOLD = r"""
-<1>Converging web: 8 resources<0>
-<1>file<0>
-  <32>✓ /etc/motd<0>
-  <33>~ /etc/x<0><2>  12 ms<0>
-    mode: 0600 → 0644
-    content: 12 bytes → 14 bytes
-      <1>--- /etc/x<0>
-      <1>+++ /etc/x (wanted)<0>
-      <36>@@ -1,2 +1,2 @@<0>
-       kept
-      <31>-old<TAB>one\r<0>
-      <32>+new \x1b[31mé<0>
-  <32>+ /new<0>
-    content: 3 bytes
+<1>Converging web: 9 resources<0>
 <33>warning:<0> file:/a: the limit of watches is reached
-<1>file<0>
-  <31>- /old<0>
-    state: file → (none)
 <1>exec<0>
   <1;31>✗ tést<0><2>  1.2 s<0>
     run: nginx -t
@@ -54,12 +38,28 @@ RUN_TOLD = r"""
 <1>service<0>
   <2>» nginx<0><2> (exec:tést failed)<0>
 <1>file<0>
+  <33>~ /etc/x<0><2>  12 ms<0>
+    mode: 0600 → 0644
+    content: 12 bytes → 14 bytes
+      <1>--- now<0>
+      <1>+++ wanted<0>
+      <36>@@ -1,2 +1,2 @@<0>
+       kept
+      <31>-old<TAB>one\r<0>
+      <32>+new \x1b[31mé<0>
+  <32>+ /new<0>
+    content: 3 bytes
+  <31>- /old<0>
+    state: file → (none)
   <35>? /root/x<0>
     content: unknown
   <33>~ /y<0><2> (after user:deploy)<0>
     owner: root → deploy
     <2>why: a\x07<0>
-WATCHING 8 resources
+<1>user<0>
+  <33>~ guest<0><2> (noop)<0>
+    shell: /bin/sh → /bin/false
+WATCHING 9 resources (<33>3 changed<0>, <33>2 pending<0>, <1;31>1 failed<0>, <2>1 skipped<0>, <32>1 ok<0> in 100 ms)
 2025-11-24 12:00:05 <1;31>✗ exec:tést<0>
     <31>command nginx -t ended<0>
     noncompliant: no more retries until something changes
@@ -91,6 +91,42 @@ def test_without_colour_it_is_the_same_without_escapes(
     assert told.replace("\t", "<TAB>") == re.sub(r"<[\d;]+>", "", RUN_TOLD).lstrip()
 
 
+def test_kinds_that_go_on_side_by_side_are_a_group_each(tell: Any) -> None:
+    outcomes = [Outcome(f"{kind}:{number}", kind, "changed") for number in range(2) for kind in ("file", "exec")]
+    later = Outcome("file:0", "file", "changed")  # looked at again, when its group is complete
+    told = tell(Terminal, [Began("x", "serve", 4, kinds={"file": 2, "exec": 2}), *outcomes, later])
+    lines = re.sub(r"\x1b\[[\d;]*m", "", told).splitlines()[1:]
+    assert lines == ["file", "  ~ 0", "  ~ 1", "exec", "  ~ 0", "  ~ 1", "~ file:0"]
+
+
+def test_what_is_right_is_listed_when_asked_for(tell: Any) -> None:
+    events = [
+        Began("x", "plan", 2, kinds={"file": 2}),
+        Outcome("file:/a", "file", "ok"),
+        Outcome("file:/b", "file", "ok"),
+    ]
+    assert tell(Terminal, events).count("\n") == 1
+    assert "✓ /b" in tell(lambda stream: Terminal(stream, verbose=True), events)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (80, "[1/3] apt-get install nginx, curl  14 s, and 1 more"),
+        (40, "[1/3] apt-get install…  14 s, and 1 more"),
+    ],
+)
+def test_progress_tells_what_takes_long_and_for_how_long(columns: int, told: str) -> None:
+    terminal = Terminal(io.StringIO(), clock=lambda: 114.2)
+    terminal.see(Began("x", "serve", 3))
+    terminal.see(Outcome("file:/a", "file", "ok"))
+    assert terminal._progress(columns) == "[1/3]"
+    terminal.see(Working((Running("apt-get install nginx, curl", 100.0), Running("exec:b", 113.0))))
+    assert terminal._progress(columns) == told
+    terminal.see(Working(()))
+    assert terminal._progress(columns) == "[1/3]"
+
+
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 
 
@@ -119,23 +155,25 @@ PATIENCE = 30
 SCRIPT = """
 import fcntl, signal, sys, termios
 from collections import Counter
-from converge.engine.events import Began, Ended, Outcome, Summary, Watching
+from converge.engine.events import Began, Ended, Notice, Outcome, Summary, Watching
 from converge.observers import observer_for
 
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a shell
 observer = observer_for("terminal", sys.stdout, daemon=False, verbose=False)
 try:
-    observer.see(Began("web", "serve", 3))
-    observer.see(Outcome("file:/a", "file", "ok"))
+    observer.see(Began("web", "serve", 4, kinds={"file": 2, "exec": 1, "user": 1}))
+    observer.see(Outcome("file:/a", "file", "changed"))
+    observer.see(Outcome("user:u", "user", "ok"))
+    observer.see(Notice("info", "waits", "exec:b"))
     observer.flush()
     sys.stdin.readline()
-    observer.see(Outcome("file:/b", "file", "ok"))
+    observer.see(Outcome("exec:b" + "-long" * 30, "exec", "changed"))
     observer.flush()
     sys.stdin.readline()
-    observer.see(Outcome("file:/c", "file", "ok"))
-    observer.see(Watching(3))
-    observer.see(Ended(Summary(Counter(ok=3), 0.1)))
+    observer.see(Outcome("file:/c", "file", "changed"))
+    observer.see(Watching(4, Summary(Counter(ok=1, changed=3), 0.09)))
+    observer.see(Ended(Summary(Counter(ok=1, changed=3), 0.1)))
 except KeyboardInterrupt:
     observer.see(Ended(Summary(Counter(ok=1), 0.1), interrupted=True))
 finally:
@@ -202,6 +240,10 @@ class Session:
         while text not in self.written:
             assert self.read(), f"{text!r} was never shown: {self.written!r}"
 
+    def until_shown(self, row: int, lines: list[str]) -> None:
+        while [line.rstrip() for line in self.screen.lines[row : row + len(lines)]] != lines:
+            assert self.read(), f"{lines!r} was never shown: {self.written!r}"
+
     def read(self) -> bool:
         ready, _, _ = select.select([self.master], [], [], PATIENCE)
         assert ready, f"nothing more was shown after {self.written!r}"
@@ -234,35 +276,43 @@ def session() -> Iterator[Session]:
 
 
 def test_progress_is_shown_while_it_lasts_and_gone_afterwards(session: Session) -> None:
-    session.until("[1/3]")
-    assert session.screen.lines[:3] == ["Converging web: 3 resources", "file", "  ✓ /a"]
+    session.until("[2/4]")
+    assert [line.rstrip() for line in session.screen.lines[:4]] == [
+        "Converging web: 4 resources",
+        "note: exec:b: waits",
+        "file",
+        "  ~ /a",
+    ]
     assert not session.screen.cursor_shown
     session.type("\n")
-    session.until("[2/3]")
-    assert session.screen.lines[3] == "  ✓ /b"
+    # What is complete is there for good, above what is not, which is drawn again below it.
+    session.until_shown(2, ["exec", "  ~ b" + "-long" * 30, "file", "  ~ /a"])
     session.type("\n")
     session.end()
     assert session.screen.lines == [
-        "Converging web: 3 resources",
+        "Converging web: 4 resources",
+        "note: exec:b: waits",
+        "exec",
+        "  ~ b" + "-long" * 30,
         "file",
-        "  ✓ /a",
-        "  ✓ /b",
-        "  ✓ /c",
-        "WATCHING 3 resources",
-        "3 ok in 100 ms",
+        "  ~ /a",
+        "  ~ /c",
+        "WATCHING 4 resources (3 changed, 1 ok in 90 ms)",
+        "3 changed, 1 ok in 100 ms",
         "",
     ]
     assert session.screen.cursor_shown
 
 
 def test_ctrl_c_leaves_a_clean_terminal(session: Session) -> None:
-    session.until("[1/3]")
+    session.until("[2/4]")
     session.type("\x03")
     session.end()
     assert session.screen.lines == [
-        "Converging web: 3 resources",
+        "Converging web: 4 resources",
+        "note: exec:b: waits",
         "file",
-        "  ✓ /a",
+        "  ~ /a",
         "interrupted: 1 ok in 100 ms",
         "",
     ]

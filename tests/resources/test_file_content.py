@@ -120,7 +120,7 @@ def test_diff_is_unified_and_shortened(tmp_path: Path) -> None:
     assert long.diff is not None
     lines = long.diff().splitlines()
     assert len(lines) == 61
-    assert lines[-1] == "… 946 more lines"
+    assert lines[-1] == "... 946 more lines"
 
 
 def test_sensitive_content_is_never_shown(tmp_path: Path) -> None:

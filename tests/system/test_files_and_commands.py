@@ -15,6 +15,15 @@ def site(r: Run) -> None:
     conf = r.file("/srv/site/server.conf", content="listen 8080\\n", mode=0o644)
     r.exec("reload", ["/bin/sh", "-c", "date >>/srv/site/reloads"], only_on=conf)
 """
+DIFFERING = """
+from converge import Run, blueprint
+
+@blueprint("site")
+def site(r: Run) -> None:
+    r.file("/srv/a.conf", content="listen 8080;\\nroot /srv;\\n", why="ticket 4711")
+    r.file("/srv/b.conf", content="".join(f"new {n}\\n" for n in range(1000)))
+    r.file("/srv/c.conf", content="ours\\n", noop=True)
+"""
 UNIT = """
 [Service]
 ExecStart={python} -m converge --out serial serve /etc/converge/site.py
@@ -70,3 +79,28 @@ def test_once_for_an_image(machine: Any) -> None:
     again = machine.converge("--out", "json", "serve", "--timeout", "100ms", "/etc/converge/site.py")
     assert json.loads(first.stdout)["summary"]["changed"] == 3
     assert "changed" not in json.loads(again.stdout)["summary"]
+
+
+def test_the_journal_shows_what_was_changed_in_entries_of_a_line(machine: Any) -> None:
+    machine.write("/etc/converge/site.py", DIFFERING)
+    machine.write("/srv/a.conf", "listen 80;\nroot /srv;\n")
+    machine.write("/srv/b.conf", "".join(f"old {number}\n" for number in range(1000)))
+    machine.write("/srv/c.conf", "theirs\n")
+    machine.converge("serve", "--timeout", "100ms", "/etc/converge/site.py")
+    entries = [
+        json.loads(line)["MESSAGE"]
+        for line in machine.run("journalctl", "-t", "converge", "-o", "json", "--no-pager").stdout.splitlines()
+    ]
+    begin = entries.index("file:/srv/a.conf changed: content (why: ticket 4711)")
+    assert entries[begin + 1 : begin + 7] == [
+        "  --- now",
+        "  +++ wanted",
+        "  @@ -1,2 +1,2 @@",
+        "  -listen 80;",
+        "  +listen 8080;",
+        "   root /srv;",
+    ]
+    assert "file:/srv/c.conf differs, and is only checked (noop): content theirs -> ours" in entries
+    assert len([entry for entry in entries if entry.startswith(("  -old", "  +new"))]) < 20
+    assert not [entry for entry in entries if "\\n" in entry or "\n" in entry]
+    assert any(entry.startswith("watching 3 resources: 2 changed, 1 pending in ") for entry in entries)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from typing import Final
 
+from converge.engine.events import Running
 from converge.engine.job import Job, Result
 from converge.engine.scheduler import Task
 from converge.engine.settings import Settings
+from converge.engine.wording import call_in_words
 from converge.engine.workers import Workers
 from converge.sources.base import Report
 
@@ -20,6 +23,10 @@ _APPLY_CHUNK = 64
 _STUCK = 1.0
 """Seconds without progress after which a job's thread is not counted any more, so that others get one in its place."""
 _MOST_STUCK = 256
+CHANGING: Final = ("apply", "refresh")
+"""What is not broken off half-way."""
+LONG: Final = (1.0, 10.0)
+"""Seconds after which a call is worth a word, and another."""
 _SMALLEST = 8
 """Halvings of a batch after which it has one member, whatever it was."""
 _RECOVERS = 15.0
@@ -40,11 +47,15 @@ class Dispatcher:
         timed_out: Callable[[Task, float], None],
         returned: Callable[[Task], None],
         report: Report,
+        working: Callable[[Sequence[Running]], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._done = done
         self._timed_out = timed_out
         self._returned = returned
+        self._working = working
+        self._long: list[tuple[float, int]] = []
+        """Of each call that takes long: since when, and how many of LONG it has reached."""
         self._workers = Workers(settings.parallel)
         self._loop = asyncio.get_running_loop()
         self._jobs: dict[Job, int] = {}
@@ -88,7 +99,19 @@ class Dispatcher:
 
     def applying(self) -> bool:
         """Whether something is being changed at this moment."""
-        return any(job.verb in ("apply", "refresh") for job in self._jobs)
+        return any(job.verb in CHANGING for job in self._jobs)
+
+    def running(
+        self, *, at_least: float = 0.0, verbs: Collection[str] = ("gate", "check", "apply", "refresh")
+    ) -> list[Running]:
+        """The calls that last for so many seconds by now, the longest first."""
+        latest = self._loop.time() - at_least
+        calls = [
+            Running(call_in_words(job.verb, [(task.node.resource, task.state) for task in under_way]), job.progress_at)
+            for job in self._jobs
+            if job.begun and job.progress_at <= latest and job.verb in verbs and (under_way := _under_way(job))
+        ]
+        return sorted(calls, key=lambda call: call.since)
 
     def close(self) -> None:
         if self._ticker is not None:
@@ -139,8 +162,19 @@ class Dispatcher:
                 self._done(results)
             self._jobs[job] = job.position
             self._watch_time(job, now)
+        self._tell_long(now)
         if self._jobs:
             self._ticker = self._loop.call_later(TICK if own is None else 0.0, self._tick)
+
+    def _tell_long(self, now: float) -> None:
+        long = [
+            (job.progress_at, sum(now - job.progress_at >= each for each in LONG))
+            for job in self._jobs
+            if job.begun and job.position < job.end and now - job.progress_at >= LONG[0]
+        ]
+        if long != self._long:
+            self._long = long
+            self._working(self.running(at_least=LONG[0]))
 
     def _help(self, job: Job, progress: int) -> None:
         """Give what a slow job has not begun to other threads: half of it, or all where it does not move."""
@@ -159,7 +193,7 @@ class Dispatcher:
             self._count_out(job)
         if still <= _GRACE or job.position >= job.end:
             return
-        running = job.tasks[job.position : job.position + 1 if job.verb == "check" else job.end]
+        running = _under_way(job)
         limit = max(_time_limit(task, self._settings) for task in running)
         if still <= limit + _GRACE:
             return
@@ -181,6 +215,11 @@ class Dispatcher:
         if job in self._stuck:
             self._stuck.discard(job)
             self._workers.got_back_one()
+
+
+def _under_way(job: Job) -> Sequence[Task]:
+    """The task that it is at, or all that it does in one go."""
+    return job.tasks[job.position : job.position + 1 if job.verb == "check" else job.end]
 
 
 def _time_limit(task: Task, settings: Settings) -> float:

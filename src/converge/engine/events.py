@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -22,6 +23,8 @@ class Began:
     total: int
     daemon: bool = False
     """True where it stays until stopped (serve with no timeout)."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """How many of them are of each kind."""
 
 
 class Outcome(NamedTuple):
@@ -44,6 +47,8 @@ class Outcome(NamedTuple):
     """Retries are used up; it is watched, and the next news from outside tries again."""
     why: str = ""
     """Why the owner wants it, in their words; not told of what is right."""
+    noop: bool = False
+    """It differs, and is declared to be checked only."""
 
     @property
     def action(self) -> str | None:
@@ -61,13 +66,6 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
-    """The first convergence is done; from here on drift is awaited."""
-
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """How many resources ended in each status."""
 
@@ -80,6 +78,28 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """The first convergence is done, with this result; from here on drift is awaited."""
+
+    total: int
+    summary: Summary = field(default_factory=Summary)
+
+
+class Running(NamedTuple):
+    """A call that takes long: what is done, for a person, and when it began, on the monotonic clock."""
+
+    text: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """All that takes long at this moment; told whenever that changes, and once more when it has lasted very long."""
+
+    calls: tuple[Running, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The last event of a run."""
 
@@ -87,7 +107,7 @@ class Ended:
     interrupted: bool = False
 
 
-Event: TypeAlias = Began | Outcome | Notice | Watching | Ended
+Event: TypeAlias = Began | Outcome | Notice | Watching | Working | Ended
 
 
 class Observer(Protocol):

@@ -18,8 +18,21 @@ from functools import partial
 
 from converge import process
 from converge.engine.behind import Behind
-from converge.engine.dispatch import Dispatcher
-from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Severity, Status, Summary, Watching
+from converge.engine.dispatch import CHANGING, Dispatcher
+from converge.engine.events import (
+    Began,
+    Ended,
+    Event,
+    Notice,
+    Observer,
+    Outcome,
+    Running,
+    Severity,
+    Status,
+    Summary,
+    Watching,
+    Working,
+)
 from converge.engine.gathering import Ask, Gathering, Triggers
 from converge.engine.job import Result
 from converge.engine.ledger import Ledger
@@ -105,9 +118,12 @@ class Loop:
         # What a plan says is all there is to it, so it waits for its reader.
         self._behind = None if self._planning else Behind(self._observers, self._output_failed)
         self._tellers = self._observers if self._behind is None else (self._behind,)
-        self._dispatcher = Dispatcher(self._settings, self._arrived, self._timed_out, self._returned, self._report)
+        self._dispatcher = Dispatcher(
+            self._settings, self._arrived, self._timed_out, self._returned, self._report, self._runs_long
+        )
         daemon = not self._planning and not self._settings.timeout
-        self._emit(Began(self._name, "plan" if self._planning else "serve", len(self._graph.resources), daemon))
+        kinds = Counter(resource.kind for resource in self._graph.resources)
+        self._emit(Began(self._name, "plan" if self._planning else "serve", kinds.total(), daemon, kinds))
         for warning in self._graph.warnings:
             self._emit(Notice("warning", warning))
         self._sources = None if self._planning else Sources(self._mark, self._polled, self._report)
@@ -192,7 +208,7 @@ class Loop:
         self._watching_told = True
         if not self._planning and not self._scheduler.stopped:
             self._scheduler.last_change = self._now()
-            self._emit(Watching(len(self._scheduler.nodes)))
+            self._emit(Watching(len(self._scheduler.nodes), self._summary()))
             self._flush()
 
     # --- what comes in ------------------------------------------------------------------------------------
@@ -234,6 +250,10 @@ class Loop:
 
     def _report(self, severity: Severity, text: str) -> None:
         self._emit(Notice(severity, text))
+        self._flush()
+
+    def _runs_long(self, calls: Sequence[Running]) -> None:
+        self._emit(Working(tuple(calls)))
         self._flush()
 
     def _arrived(self, results: Sequence[Result]) -> None:
@@ -424,6 +444,7 @@ class Loop:
             self._done.set_result(None)
             return
         self.interrupted = True
+        self._tell_what_ends()
         self._wind_up("told to stop")
 
     def _wind_up(self, why: str) -> None:
@@ -437,9 +458,18 @@ class Loop:
         if not self._done.done():
             self._done.set_result(None)
 
+    def _tell_what_ends(self) -> None:
+        """What is being applied may finish; whoever waits for it should know, and how not to."""
+        if calls := self._dispatcher.running(verbs=CHANGING):
+            what = "; ".join(call.text for call in calls[:3]) + (f"; {len(calls) - 3} more" if len(calls) > 3 else "")
+            grace = f"{self._settings.stop_grace:g} s"
+            how = "a second Ctrl-C (or SIGTERM) ends at once"
+            self._report("info", f"stopping, as soon as this is done, or in {grace}: {what}\n{how}")
+
     def _close(self) -> None:
         # What runs on although it was told to end, or ran out of its time, must not outlive us unattended.
         process.end_all()
+        self._ready = False  # the run has been told to its end
         if self._reloader is not None:
             self._reloader.give_up()
         self._dispatcher.close()

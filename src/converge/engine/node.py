@@ -80,6 +80,8 @@ class Node:
     """The repair that it waits for has had its share of the rate."""
     limited = False
     """Waiting for its rate limit."""
+    limited_at = -math.inf
+    """When it last had to wait for that."""
     gate_dirty = True
     loose: Mapping[Node, Loose] = NO_EDGES
     """Those of ``deps`` that automatic edges lead to which only order."""

@@ -42,10 +42,23 @@ def retry_delay(node: Node, settings: Settings) -> float:
     return min(first * 2.0 ** (node.attempts - 1), settings.backoff_most)
 
 
+def repair_rate(node: Node, settings: Settings) -> float:
+    """Repairs in a second that news from outside may cause, after the first few."""
+    limit = node.resource.limit
+    return 1.0 / settings.refill if limit is None else float(limit)
+
+
+def limit_begins(node: Node, settings: Settings, now: float) -> bool:
+    """Note that its rate limit holds a repair back; returns whether that is new, rather than one more of a series."""
+    calm = (settings.burst + 1.0) / repair_rate(node, settings)
+    begins = now - node.limited_at > calm
+    node.limited_at = now
+    return begins
+
+
 def repair_wait(node: Node, settings: Settings, now: float) -> float:
     """Seconds until the resource may be repaired because of news from outside; 0 uses up one of its tokens."""
-    limit = node.resource.limit
-    rate = 1.0 / settings.refill if limit is None else float(limit)
+    rate = repair_rate(node, settings)
     node.tokens = min(settings.burst, node.tokens + (now - node.tokens_at) * rate)
     node.tokens_at = now
     if node.tokens >= 1.0 - _ROUNDING:

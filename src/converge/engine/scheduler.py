@@ -584,6 +584,8 @@ class Scheduler:
         wait = pace.repair_wait(node, self.settings, now) if node.outside and not node.paid else 0.0
         if wait:
             node.dirty, node.limited, node.due = True, True, now + wait
+            if pace.limit_begins(node, self.settings, now):
+                self.teller.tell_limited(node, wait, pace.repair_rate(node, self.settings))
         else:
             # News that came while the check ran needs no window of its own: the check after the apply is later still.
             node.dirty, node.due = True, now

@@ -33,6 +33,11 @@ class Teller:
         """Say what a resource waits for, which is no outcome."""
         self._events.append(Notice("info", f"waits: {why}", node.resource.id))
 
+    def tell_limited(self, node: Node, wait: float, rate: float) -> None:
+        """Say that a resource drifts faster than it may be repaired."""
+        text = f"drifts faster than it may be repaired, which is once in {1 / rate:.3g} s; the next repair is in "
+        self._events.append(Notice("warning", f"{text}{max(1, round(wait))} s", node.resource.id))
+
     def tell(
         self,
         node: Node,
@@ -51,8 +56,9 @@ class Teller:
         node.told = (status, reason, state if status == "pending" else IN_SYNC)
         resource = node.resource
         where, why = ("", "") if status == "ok" else (str(resource.where), resource.why or "")
+        noop = status == "pending" and resource.noop
         self._events.append(
-            Outcome(resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant, why)
+            Outcome(resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant, why, noop)
         )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from converge.fserrors import describe
-from converge.resources.base import Change, Resource, ResourceError, State
+from converge.resources.base import Change, Resource, ResourceError, State, Verb
+
+_NAMED = 20
+"""Resources of one call that are named."""
 
 
 def in_words(error: Exception) -> str:
@@ -18,6 +23,16 @@ def in_words(error: Exception) -> str:
 def still_differs(left: State) -> str:
     """What the check after an apply found."""
     return "did not converge: " + "; ".join(map(_still, left))
+
+
+def call_in_words(verb: str, work: Sequence[tuple[Resource, State]]) -> str:
+    """What a call does, as in ``apt-get install nginx, curl`` or ``checking file:/srv/data``."""
+    verb_of_kind: Verb = "apply" if verb == "apply" else "check"
+    kind = type(work[0][0])
+    own = kind.call_in_words(verb_of_kind, work[:_NAMED]) if verb in ("apply", "check") else None
+    doing = {"apply": "", "check": "checking ", "refresh": "refreshing ", "gate": "asking for the condition of "}[verb]
+    text = own or doing + ", ".join(resource.id for resource, _ in work[:_NAMED])
+    return text if len(work) <= _NAMED else f"{text} and {len(work) - _NAMED} more"
 
 
 def _still(change: Change) -> str:

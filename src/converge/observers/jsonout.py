@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TextIO, TypeAlias
 
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Summary, Watching
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Summary, Watching, Working
 from converge.observers.news import News
 from converge.observers.text import STATUSES, utc_now
 from converge.resources.base import Change
@@ -35,7 +35,7 @@ class JsonObject:
                 self._began = event
             case Ended():
                 self._ended = event
-            case Watching():
+            case Watching() | Working():
                 pass  # the object is about where things ended
 
     def _keep(self, outcome: Outcome) -> None:
@@ -68,7 +68,7 @@ class JsonLines:
     def __init__(self, stream: TextIO, *, now: Callable[[], datetime] = utc_now) -> None:
         self._stream = stream
         self._now = now
-        self._news = News()
+        self._news = News(all_ok=True)
         self._lines: list[str] = []
 
     def see(self, event: Event) -> None:
@@ -84,6 +84,8 @@ class JsonLines:
             case Watching():
                 self._news.only_news()
                 self._say("watching", {"total": event.total})
+            case Working():
+                pass  # how it looks at a moment is for a person who waits
             case Ended():
                 self._say("ended", _ended(event))
 
@@ -123,6 +125,8 @@ def _outcome(outcome: Outcome) -> _Object:
         keys["why"] = _text(outcome.why)
     if outcome.noncompliant:
         keys["noncompliant"] = True
+    if outcome.noop:
+        keys["noop"] = True
     return keys
 
 

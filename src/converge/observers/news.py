@@ -1,4 +1,4 @@
-"""Which outcomes are worth telling: at first all of them, later only what is new."""
+"""Which outcomes are worth telling: what is not as it should be, and later only what is new of it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from converge.engine.events import Outcome
 class News:
     """Remembers what was last told of each resource that is not as it should be.
 
-    Once :meth:`only_news` was called, *ok* is told only of a resource that was not right before, and a failure, or
-    what is skipped or pending, only where it differs from what was told last. A change is always told.
+    *ok* is told of a resource that was not right before, and with ``all_ok`` of all in the first convergence.
+    Once :meth:`only_news` was called, a failure, or what is skipped or pending, is only told where it differs from what
+    was told last. A change is always told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, all_ok: bool) -> None:
+        self._all_ok = all_ok
         self._only_news = False
         self._wrong: dict[str, Outcome] = {}
 
     def only_news(self) -> None:
         """The first convergence has been told; from now on only news."""
         self._only_news = True
+        self._all_ok = False
 
     def tells(self, outcome: Outcome) -> bool:
         """Whether to tell this outcome."""
         if outcome.status == "ok" and not self._wrong:
-            return not self._only_news
+            return self._all_ok
         before = self._wrong.pop(outcome.id, None)
         if outcome.status == "changed":
             return True
         if outcome.status == "ok":
-            return not self._only_news or before is not None
+            return self._all_ok or before is not None
         self._wrong[outcome.id] = outcome
         return not (self._only_news and before is not None and _same(before, outcome))
 

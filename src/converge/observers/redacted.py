@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from converge.engine.events import Began, Event, Notice, Observer, Outcome
+from converge.engine.events import Began, Event, Notice, Observer, Outcome, Working
 from converge.resources.base import Change
 from converge.secrets.redaction import Redactor
 
@@ -42,6 +42,8 @@ class Redacted:
                 return replace(event, text=text(event.text), id=some(event.id))
             case Began():
                 return replace(event, blueprint=text(event.blueprint))
+            case Working():
+                return Working(tuple(call._replace(text=text(call.text)) for call in event.calls))
             case _:
                 return event
 

@@ -1,25 +1,38 @@
-"""Plain text: ASCII only, no escape sequences, a line for each outcome and its details below."""
+"""Plain text: ASCII only, no escape sequences, a line for what is not right (or was not), and its details below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TextIO
 
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Watching
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Running, Watching, Working
 from converge.observers.news import News
-from converge.observers.text import ASCII, Words, stamp, utc_now, watching
+from converge.observers.text import ASCII, Words, stamp, utc_now
+
+_LONG = 9.9
+"""Seconds after which a call is worth a line."""
 
 
 class Serial:
     """Writes to ``stream``, which may be a file, a pipe or a serial console."""
 
-    def __init__(self, stream: TextIO, *, verbose: bool = False, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        verbose: bool = False,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream
         self._now = now
         self._words = Words(ASCII, verbose=verbose)
-        self._news = News()
+        self._news = News(all_ok=verbose)
         self._later = False
+        self._clock = clock
+        self._told_long: set[float] = set()
         self._lines: list[str] = []
 
     def see(self, event: Event) -> None:
@@ -34,9 +47,20 @@ class Serial:
             case Watching():
                 self._news.only_news()
                 self._later = True
-                self._lines.append(watching(event.total))
+                self._lines.append(self._words.watching(event))
+            case Working():
+                self._tell_long(event.calls)
             case Ended():
                 self._lines.append(self._words.summary(event.summary, interrupted=event.interrupted))
+
+    def _tell_long(self, calls: Sequence[Running]) -> None:
+        """One line about each call that lasts for so long that somebody may wonder."""
+        now = self._clock()
+        long = [call for call in calls if now - call.since >= _LONG]
+        for call in long:
+            if call.since not in self._told_long:
+                self._lines.append(f"{self._lead()}running: {self._words.working(call, now)}\n")
+        self._told_long = {call.since for call in long}
 
     def _lead(self) -> str:
         return stamp(self._now()) if self._later else ""

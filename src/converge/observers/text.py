@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from converge.duration import show_duration
-from converge.engine.events import Began, Notice, Outcome, Severity, Status, Summary
+from converge.engine.events import Began, Notice, Outcome, Running, Severity, Status, Summary, Watching
 from converge.resources.base import Change, ResourceError
 
 _WORTH_SHOWING = 0.001
 """Durations below this many seconds are only shown when everything is."""
 _LONGEST_VALUE = 200
+_TAB = 8
 
 STATUSES: tuple[Status, ...] = ("changed", "pending", "failed", "skipped", "ok")
 """In the order of what a reader wants to know first."""
@@ -85,9 +87,12 @@ COLOURED = Look(UNICODE.marks, UNICODE.arrow, UNICODE.more, False, _COLOURS)
 class Words:
     """Puts events into lines, each with its newline."""
 
-    def __init__(self, look: Look, *, verbose: bool) -> None:
+    """``columns`` is how wide a line of a diff may be."""
+
+    def __init__(self, look: Look, *, verbose: bool, columns: Callable[[], int] = lambda: _LONGEST_VALUE) -> None:
         self._look = look
         self._verbose = verbose
+        self._columns = columns
         self.clean = clean_ascii if look.ascii else _clean
         self._indent = " " * (2 + len(look.marks["ok"]))
         self._ok, _, self._end = look.paint("ok", f"{look.marks['ok']}\0").partition("\0")
@@ -109,8 +114,8 @@ class Words:
         look = self._look
         happened = _what_happened(event)
         line = lead + look.paint(happened, f"{look.marks[happened]}{self.clean(name)}")
-        if event.reason:
-            line += look.paint("dim", f" ({self.clean(event.reason)})")
+        if remarks := ", ".join(filter(None, ("noop" if event.noop else "", event.reason))):
+            line += look.paint("dim", f" ({self.clean(remarks)})")
         if event.duration >= _WORTH_SHOWING or (self._verbose and event.duration):
             line += look.paint("dim", f"  {show_duration(event.duration)}")
         yield f"{line}\n"
@@ -128,16 +133,26 @@ class Words:
     def notice(self, event: Notice) -> str:
         label = self._look.paint(event.severity, f"{_SEVERITIES[event.severity]}:")
         about = f"{self.clean(event.id)}: " if event.id else ""
-        first, *rest = _lines(event.text)
+        first, *rest = lines_of(event.text)
         return f"{label} {about}{self.clean(first)}\n" + "".join(
             f"{self._indent}{self._tabbed(line)}\n" for line in rest
         )
 
     def summary(self, summary: Summary, *, interrupted: bool) -> str:
-        counts = [(status, summary.counts[status]) for status in STATUSES if summary.counts[status]]
-        said = ", ".join(self._look.paint(status, f"{count} {status}") for status, count in counts)
         stopped = self._look.paint("failed", "interrupted: ") if interrupted else ""
-        return f"{stopped}{said or 'nothing to do'} in {show_duration(summary.duration)}\n"
+        return f"{stopped}{self._counts(summary)}\n"
+
+    def watching(self, event: Watching) -> str:
+        """The line that says that the first convergence is done, and with what result."""
+        return f"WATCHING {_count(event.total)} ({self._counts(event.summary)})\n"
+
+    def working(self, call: Running, now: float) -> str:
+        """A call that takes long, and for how long it has."""
+        return f"{self.clean(call.text)}  {elapsed(now - call.since)}"
+
+    def _counts(self, summary: Summary) -> str:
+        said = ", ".join(self._look.paint(status, f"{count} {status}") for status, count in counts_of(summary))
+        return f"{said or 'nothing to do'} in {show_duration(summary.duration)}"
 
     def _change(self, change: Change) -> Iterator[str]:
         before, after = self._value(change.from_), self._value(change.to)
@@ -165,15 +180,16 @@ class Words:
         return self.clean(value) or '""'
 
     def _diff(self, make: Callable[[], str]) -> Iterator[str]:
-        try:
-            text = make()
-        except (OSError, ResourceError) as error:  # the file went away, say; the change itself was told already
-            text = f"(no diff: {error})"
-        for line in _lines(text):
-            yield f"{self._indent}  {self._look.paint(_part_of_diff(line), self._tabbed(line))}\n"
+        indent = f"{self._indent}  "
+        columns = None if self._verbose else self._columns()
+        for line in diff_of(make):
+            shown = self._tabbed(line)
+            if columns is not None:
+                shown = cropped(shown, columns, self._look.more, begin=len(indent))
+            yield f"{indent}{self._look.paint(_part_of_diff(line), shown)}\n"
 
     def _error(self, error: str) -> Iterator[str]:
-        first, *rest = _lines(error)
+        first, *rest = lines_of(error)
         yield self._indent + self._look.paint("error", self.clean(first)) + "\n"
         for line in rest:
             yield f"{self._indent}  {self._tabbed(line)}\n"
@@ -202,7 +218,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     """Only a newline ends a line, so that a stray carriage return in it is seen."""
     return text.removesuffix("\n").split("\n")
 
@@ -211,9 +227,45 @@ def _count(total: int) -> str:
     return f"{total} resource{'' if total == 1 else 's'}"
 
 
-def watching(total: int) -> str:
-    """The line that says that the first convergence is done."""
-    return f"WATCHING {_count(total)}\n"
+def counts_of(summary: Summary) -> list[tuple[Status, int]]:
+    """Those that are not zero."""
+    return [(status, summary.counts[status]) for status in STATUSES if summary.counts[status]]
+
+
+def diff_of(make: Callable[[], str]) -> list[str]:
+    """The lines of a content diff, or why there is none."""
+    try:
+        text = make()
+    except (OSError, ResourceError) as error:  # the file went away, say; the change itself was told already
+        text = f"(no diff: {error})"
+    return lines_of(text)
+
+
+def cropped(line: str, columns: int, more: str, *, begin: int = 0) -> str:
+    """``line``, which begins at the column ``begin``, cut off where it would not fit into so many columns."""
+    if begin + 2 * len(line) < columns and "\t" not in line:
+        return line  # nearly all are short
+    at, fits = begin, 0
+    for index, char in enumerate(line):
+        at += _TAB - at % _TAB if char == "\t" else cells(char)
+        if at > columns:
+            return line[:fits] + more
+        if at <= columns - len(more):
+            fits = index + 1
+    return line
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal it takes, without tabs."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text)
+
+
+def elapsed(seconds: float) -> str:
+    """Whole seconds, for what goes on."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} m {rest} s" if minutes else f"{rest} s"
 
 
 def stamp(now: datetime) -> str:

@@ -402,6 +402,11 @@ class Resource:
                 yield error
 
     @classmethod
+    def call_in_words(cls, verb: Verb, work: Sequence[tuple[Self, State]]) -> str | None:
+        """What such a call does, for a person who waits for it; None where the ids of the resources say it well."""
+        return None
+
+    @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:
         """Remove what an interrupted run of ours may have left behind. Called once, before a daemon's first check."""
 

@@ -102,7 +102,7 @@ def creation(file: File) -> State:
     if edits and all(edit.state == "absent" for edit in edits):
         return IN_SYNC  # there is nothing in it that would have to go
     new = desired(file, None)
-    diff = None if file.sensitive else content_diff(file.at, b"", new)
+    diff = None if file.sensitive else content_diff(b"", new)
     mode = file.new_mode if file.mode is None else file.mode
     return (
         Change("content", None, _show(file, new), "create", diff),
@@ -132,7 +132,7 @@ def _content_changes(file: File, folder: int, name: str, status: os.stat_result,
         return _unreadable(file, status)
     if is_hidden(file, found, batch.directories.place(file.folder()), owner_ids(file, batch)[0]):
         return [Change("content", f"(not shown: it belongs to {owner_name(found.st_uid)})", _show(file, new))]
-    diff = None if file.sensitive else content_diff(file.at, old, new)
+    diff = None if file.sensitive else content_diff(old, new)
     return [Change("content", _show(file, old), _show(file, new), "update", diff)]
 
 

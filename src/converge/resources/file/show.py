@@ -41,26 +41,24 @@ def show_content(content: Content) -> str:
     return f"{show_size(size_of(content))}, sha256:{digest(content)[:12]}"
 
 
-def content_diff(path: str, old: Content, new: Content) -> Callable[[], str] | None:
+def content_diff(old: Content, new: Content) -> Callable[[], str] | None:
     """What makes the text of the difference; None where both sides say all in a line, or are too large to hold."""
     if size_of(old) > SMALL or size_of(new) > SMALL or (_is_a_line(old) and _is_a_line(new)):
         return None
-    return lambda: _diff(path, old, new)
+    return lambda: _diff(old, new)
 
 
 def _is_a_line(content: Content) -> bool:
     return isinstance(content, bytes) and len(content) <= _LINE and content.find(b"\n", 0, -1) < 0
 
 
-def _diff(path: str, old: Content, new: Content) -> str:
+def _diff(old: Content, new: Content) -> str:
     before, after = _text(old), _text(new)
     if before is None or after is None:
-        return f"binary: {_facts(old)} → {_facts(new)}"
-    lines = list(
-        difflib.unified_diff(_lines(before), _lines(after), path, path, "now", "wanted", lineterm="", n=3),
-    )
+        return f"binary: {_facts(old)} -> {_facts(new)}"
+    lines = list(difflib.unified_diff(_lines(before), _lines(after), "now", "wanted", lineterm="", n=3))
     if len(lines) > _MOST_LINES:
-        lines[_MOST_LINES:] = [f"… {len(lines) - _MOST_LINES} more lines"]
+        lines[_MOST_LINES:] = [f"... {len(lines) - _MOST_LINES} more lines"]
     return "\n".join(lines)
 
 
@@ -68,7 +66,7 @@ def _lines(text: str) -> list[str]:
     """Lines without their ends; a line end that is missing or CRLF is made visible."""
     lines = text.split("\n")
     last = lines.pop()
-    shown = [line[:-1] + "␍" if line.endswith("\r") else line for line in lines]
+    shown = [line[:-1] + " (CRLF)" if line.endswith("\r") else line for line in lines]
     return [*shown, last + " (no line end)"] if last else shown
 
 

@@ -104,6 +104,17 @@ class Package(Resource):
         return iter(carry_out(work[0][0]._manager(), work))
 
     @classmethod
+    def call_in_words(cls, verb: Verb, work: Sequence[tuple[Package, State]]) -> str | None:
+        from converge.platform import this_platform
+
+        if verb == "check":
+            return None
+        first = work[0][0]
+        manager = first.manager or this_platform().package_manager
+        program = "apt-get" if manager == "apt" else manager
+        return f"{program} {'remove' if first.absent() else 'install'} {', '.join(each.name for each, _ in work)}"
+
+    @classmethod
     def adopt(cls, name: str) -> Adopted:
         from converge.resources.package.adoption import adopt_package
 
