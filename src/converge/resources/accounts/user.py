@@ -15,7 +15,18 @@ from converge.resources.accounts.names import (
     path_mistakes,
     reference_mistakes,
 )
-from converge.resources.base import Adopted, Inside, Need, PathChanged, State, Trigger, Uses
+from converge.resources.base import (
+    Adopted,
+    Inside,
+    Need,
+    Owned,
+    OwnsHome,
+    OwnsTree,
+    PathChanged,
+    State,
+    Trigger,
+    Uses,
+)
 
 if TYPE_CHECKING:
     from converge.resources.accounts.database import Database
@@ -130,6 +141,13 @@ class User(Account):
 
     def files(self) -> Sequence[str]:
         return ("passwd", "group", "shadow") if self.judges_shadow() else ("passwd", "group")
+
+    def owns(self) -> Iterable[Owned]:
+        if self.absent():
+            return
+        yield OwnsHome(self.name)
+        if self.home is not None and self.home != "/":
+            yield OwnsTree(self.home, owner=True, group=True, open=True)
 
     def triggers(self) -> Sequence[Trigger]:
         paths = [] if self.shell is None else [self.shell]
