@@ -203,13 +203,15 @@ class OwnsPath(NamedTuple):
     """A path, and the directories that lead to it; what lies below it may still be purged.
 
     ``owner`` and ``group`` say that the resource decides those of the path itself, ``below`` also those of
-    everything below it: a ``recurse`` further up leaves them alone.
+    everything below it: a ``recurse`` further up leaves them alone. ``user`` is whom it is given to, where that is
+    known: a new file has this owner just before it takes its name.
     """
 
     path: str
     owner: bool = False
     group: bool = False
     below: bool = False
+    user: str | int | None = None
 
 
 class OwnsTree(NamedTuple):
@@ -235,7 +237,14 @@ class OwnsHome(NamedTuple):
     path: str = ""
 
 
-Owned: TypeAlias = OwnsPath | OwnsTree | OwnsHome
+class OwnsLinks(NamedTuple):
+    """The links in a folder, or in one directly below it, that have this name or lead to a file of this name."""
+
+    folder: str
+    name: str
+
+
+Owned: TypeAlias = OwnsPath | OwnsTree | OwnsHome | OwnsLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from converge.errors import Mistake
-from converge.resources.base import NOWHERE, Location, Owned, OwnsHome, OwnsTree, Resource
+from converge.resources.base import NOWHERE, Location, Owned, OwnsHome, OwnsLinks, OwnsTree, Resource
 
 
 class Claim(NamedTuple):
@@ -76,7 +76,7 @@ def removed_but_owned(resources: Iterable[Resource]) -> Iterator[Mistake]:
 
 def declared_path(owned: Owned) -> str | None:
     """Its path, where it is known without asking the machine."""
-    return None if isinstance(owned, OwnsHome) else owned.path
+    return None if isinstance(owned, OwnsHome | OwnsLinks) else owned.path
 
 
 def is_closed(owned: Owned) -> bool:

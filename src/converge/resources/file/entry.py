@@ -103,7 +103,7 @@ class Entry(Resource):
         return found
 
     def owns(self) -> Iterable[Owned]:
-        return (OwnsPath(self.at, self.owner is not None, self.group is not None),)
+        return (OwnsPath(self.at, self.owner is not None, self.group is not None, user=self.owner),)
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(self.at),)

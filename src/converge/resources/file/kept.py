@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from converge.paths import runtime_dir, state_dir
-from converge.resources.base import Owned, OwnsHome, OwnsPath, OwnsTree
+from converge.resources.base import NotYet, Owned, OwnsHome, OwnsLinks, OwnsPath, OwnsTree
+from converge.resources.file.names import Names
 from converge.resources.file.replacement import leftovers
 from converge.resources.owned import Claim, Ownership, is_closed
 
@@ -17,18 +19,23 @@ _PACKAGE_TEMPORARY: Final = re.compile(
 )
 """Names under which dpkg, rpm, apk and pacman write a file that is to take another name."""
 
+_LONGEST_WRITE: Final = 60.0
+"""Seconds from giving a new file to its owner until it has its name; in between it is brought to the disk."""
+
 
 class Kept:
     """One name, and what is kept below it."""
 
-    __slots__ = ("by", "children", "group", "group_below", "owner", "owner_below", "tree", "whole")
+    __slots__ = ("by", "children", "group", "group_below", "owner", "owner_below", "staged", "user", "whole")
 
     def __init__(self) -> None:
         self.children: dict[str, Kept] = {}
         self.by = ""
         """The id of the resource that declares this very path; empty where it only leads to one."""
-        self.tree = False
-        """Whether a resource owns it as a tree."""
+        self.staged = False
+        """Whether a whole directory may be made beside it, to take its place."""
+        self.user: str | int | None = None
+        """Whom the resource gives it to, where that is known."""
         self.whole = False
         """Nothing at or below it is purged."""
         self.owner = self.group = False
@@ -52,12 +59,16 @@ class Kept:
         self.by = claim.id
         if isinstance(owned, OwnsPath):
             owner, group, below = owned.owner, owned.group, owned.below
+            self.user = owned.user if self.user is None else self.user
         elif isinstance(owned, OwnsTree):
             owner, group, below = owned.owner, owned.group, True
-            self.tree = self.whole = True
+            self.whole = True
+            self.staged |= not owned.open
+        elif isinstance(owned, OwnsLinks):
+            owner = group = below = False
         else:
             owner, group, below = True, True, not owned.path
-            self.tree = self.whole = self.whole or not owned.path
+            self.whole |= not owned.path
         self.owner |= owner
         self.group |= group
         self.owner_below |= owner and below
@@ -67,10 +78,25 @@ class Kept:
         """Whether a name in this directory is ours, on its way to take the name of what is declared here."""
         if ".converge-" not in name:
             return False
-        if is_directory:  # it may have been given to whom it is made for
-            return any(leftovers([name], (known for known, node in self.children.items() if node.tree)))
-        mine = status.st_uid == os.geteuid() and status.st_nlink == 1
-        return mine and any(leftovers([name], (known for known, node in self.children.items() if node.by)))
+        for known, node in self.children.items():
+            if (node.staged if is_directory else node.by) and any(leftovers([name], [known])):
+                return is_directory or _is_ours(status, node.user)
+        return False
+
+
+def _is_ours(status: os.stat_result, user: str | int | None) -> bool:
+    """Whether we made a temporary file; for a moment before it takes its name, it belongs to whom it is given to."""
+    if status.st_nlink != 1:
+        return False
+    fresh = abs(time.time() - status.st_ctime) < _LONGEST_WRITE
+    return status.st_uid == os.geteuid() or (fresh and user is not None and status.st_uid == _uid(user))
+
+
+def _uid(user: str | int) -> int:
+    try:
+        return Names().uid(user, "")
+    except NotYet:
+        return -1
 
 
 def is_package_temporary(name: str) -> bool:
@@ -119,10 +145,26 @@ def _paths(ownership: Ownership, but: str) -> Iterator[tuple[Claim, str]]:
 
 
 def _declared_or_asked(owned: Owned) -> Iterator[str]:
-    if not isinstance(owned, OwnsHome):
-        yield owned.path
+    if isinstance(owned, OwnsLinks):
+        yield from _links(owned.folder, owned.name)
+    elif not isinstance(owned, OwnsHome):
+        yield owned.path.rstrip("/")
     elif home := _home(owned.user):
         yield f"{home}/{owned.path}" if owned.path else home
+
+
+def _links(folder: str, name: str) -> Iterator[str]:
+    folders = [folder]
+    for at in folders:
+        try:
+            with os.scandir(at) as entries:
+                for entry in entries:
+                    if at is folder and entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_symlink() and name in (entry.name, os.path.basename(os.readlink(entry.path))):
+                        yield entry.path
+        except OSError:
+            continue
 
 
 def _home(user: str) -> str:

@@ -61,12 +61,14 @@ class Tree:
         """Remove one entry with all that is below it."""
         handle = os.open(self.name, _LIST, dir_fd=self.folder)
         try:
+            # Asked at the top, since the system knows no path that is as long as some are.
+            _refuse_mounts(f"{real_path(handle)}/{name}", f"{self.path}/{name}")
             *parts, last = name.split("/")
             for part in parts:
                 deeper = os.open(part, _LIST, dir_fd=handle)
                 os.close(handle)
                 handle = deeper
-            remove_tree(handle, last, f"{self.path}/{name}", before_each)
+            _remove(handle, last, before_each or _nothing)
             sync_directory(handle)
         finally:
             os.close(handle)
@@ -111,15 +113,19 @@ class Tree:
             )
 
 
-def remove_tree(folder: int, name: str, path: str, before_each: Callable[[], None] | None = None) -> None:
-    """Remove an entry with all that is below it, but never what is mounted there.
+def remove_tree(folder: int, name: str, path: str) -> None:
+    """Remove an entry with all that is below it, but never what is mounted there."""
+    _refuse_mounts(f"{real_path(folder)}/{name}", path)
+    _remove(folder, name, _nothing)
 
-    ``before_each`` is called before each single entry goes; what it raises ends the removal.
-    """
-    real = f"{real_path(folder)}/{name}"
+
+def _refuse_mounts(real: str, path: str) -> None:
     if holds_mount(real, mount_points()):
         raise ResourceError(f"{shown(path)} has a file system mounted in it; unmount that first")
-    before_each = before_each or _nothing
+
+
+def _remove(folder: int, name: str, before_each: Callable[[], None]) -> None:
+    """``before_each`` is called before each single entry goes; what it raises ends the removal."""
     if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         before_each()
         os.unlink(name, dir_fd=folder)

@@ -15,6 +15,7 @@ from converge.resources.base import (
     MountsChanged,
     Need,
     Owned,
+    OwnsPath,
     OwnsTree,
     PathChanged,
     Resource,
@@ -131,7 +132,12 @@ class Mount(Resource):
         return [*needs, *(Uses(f"package:{name}") for name in _HELPERS.get(self.fstype or "", ()))]
 
     def owns(self) -> Iterable[Owned]:
-        return () if self.absent() else (OwnsTree(self.path, open=True),)
+        from converge.resources.mount.fstab import FSTAB
+
+        if not self.absent():
+            yield OwnsTree(self.path, open=True)
+            if self.persist:
+                yield OwnsPath(FSTAB)
 
     def triggers(self) -> Sequence[Trigger]:
         from converge.resources.mount.fstab import FSTAB
