@@ -6,8 +6,11 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +24,13 @@ from converge.graph.graph import build_graph
 from converge.resources import cron
 from converge.resources.accounts import AuthorizedKeys, User
 from converge.resources.archive import Archive
-from converge.resources.base import IN_SYNC, Owned, OwnsPath, OwnsTree, Resource, ResourceError
+from converge.resources.base import IN_SYNC, Busy, Owned, OwnsPath, OwnsTree, Resource, ResourceError
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.git import Git
 from converge.resources.mount import Mount
 from converge.resources.owned import Ownership
+from converge.resources.package import locks
 from converge.resources.service.systemd import SystemdService
 from converge.resources.sysctl import Sysctl, setting
 
@@ -377,3 +381,83 @@ def test_law_of_owners(there: list[str], single: dict[str, int | None], deep: di
             assert place.stat().st_uid == wanted, path
     finally:
         shutil.rmtree(top)
+
+
+# --- while packages are changed ---------------------------------------------------------------------------
+
+HOLDER = """
+import fcntl, sys, time
+with open(sys.argv[1], "r+") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Begins what looks like somebody's dpkg; it ends when its input does."""
+    lock = tmp_path / "lock-frontend"
+    lock.touch()
+    monkeypatch.setattr(locks, "LOCKED_FILES", (str(lock),))
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def begin() -> subprocess.Popen[bytes]:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        begun.append(holder)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        return holder
+
+    yield begin
+    for holder in begun:
+        holder.communicate()
+
+
+def test_nothing_is_purged_during_a_transaction(
+    tmp_path: Path, transaction: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    make(tmp_path, "d/x")
+    directory = knowing(Directory(tmp_path / "d", purge=True))
+    state = directory.check()
+    holder = transaction()
+    with pytest.raises(Busy, match=rf"{tmp_path}/d: nothing is purged while .* is changing packages"):
+        directory.check()
+    with pytest.raises(Busy):
+        directory.apply(state)
+    assert (tmp_path / "d/x").exists()
+    holder.communicate()
+    directory.apply(directory.check())
+    assert directory.check() == IN_SYNC
+
+
+def test_a_purge_under_way_stops_when_a_transaction_begins(
+    tmp_path: Path, transaction: Callable[[], subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, *(f"d/{number:03}/x" for number in range(100)))
+    directory = knowing(Directory(tmp_path / "d", purge=True))
+    state = directory.check()
+    removed = []
+
+    def unlink(name: str, *, dir_fd: int) -> None:
+        removed.append(name)
+        if len(removed) == 10:
+            transaction()
+            time.sleep(0.01)  # a package manager reads its database before it touches any file
+        real(name, dir_fd=dir_fd)
+
+    real = os.unlink
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(Busy):
+        directory.apply(state)
+    assert len(removed) == 10
+
+
+def test_what_is_in_place_is_right_during_a_transaction(
+    tmp_path: Path, transaction: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    make(tmp_path, "d/a", "d/a.dpkg-new")
+    transaction()
+    assert knowing(Directory(tmp_path / "d", purge=True), File(tmp_path / "d/a")).check() == IN_SYNC
