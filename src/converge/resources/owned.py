@@ -76,7 +76,7 @@ def removed_but_owned(resources: Iterable[Resource]) -> Iterator[Mistake]:
 
 def declared_path(owned: Owned) -> str | None:
     """Its path, where it is known without asking the machine."""
-    return None if isinstance(owned, OwnsHome | OwnsLinks) else owned.path
+    return None if isinstance(owned, OwnsHome | OwnsLinks) else owned.path.rstrip("/")
 
 
 def is_closed(owned: Owned) -> bool:

@@ -36,6 +36,8 @@ from converge.resources.owned import NOTHING, Ownership
 
 _PLACE = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 
+_MOST_NAMED = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Directory(Entry):
@@ -215,9 +217,13 @@ class Directory(Entry):
             os.close(handle)
 
     def _owner_changes(self, tree: Tree, batch: Batch) -> Iterator[Change]:
-        if odd := sorted(tree.owned_otherwise(*owner_ids(self, batch))):
+        names, count = [], 0
+        for count, name in enumerate(tree.owned_otherwise(*owner_ids(self, batch)), 1):
+            if count <= _MOST_NAMED:
+                names.append(name)
+        if count:
             owner = ":".join(str(part) for part in (self.owner, self.group) if part is not None)
-            yield Change("entry", f"{_listed(odd)} owned otherwise", f"owned by {owner}")
+            yield Change("entry", f"{_listed(sorted(names), count)} owned otherwise", f"owned by {owner}")
 
     def _converge_entries(self, state: State, handle: int, batch: Batch) -> None:
         entries = [change for change in state if change.property == "entry"]
@@ -235,7 +241,7 @@ class Directory(Entry):
             tree.own(*owner_ids(self, batch))
 
 
-def _listed(names: Sequence[str], most: int = 5) -> str:
+def _listed(names: Sequence[str], count: int, most: int = 5) -> str:
     first = ", ".join(shown(name) for name in names[:most])
-    rest = len(names) - most
+    rest = count - most
     return f"{first} and {rest} more" if rest > 0 else first

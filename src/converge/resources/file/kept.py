@@ -111,7 +111,7 @@ def kept_below(path: str, real: str, ownership: Ownership, but: str) -> Kept:
     for claim, owned_path in _paths(ownership, but):
         for start in spelled:
             if owned_path.startswith(start + "/"):
-                top.at(filter(None, owned_path[len(start) :].split("/"))).add(claim)
+                top.at(owned_path[len(start) + 1 :].split("/")).add(claim)
             elif is_closed(claim.owned) and f"{start}/".startswith(owned_path + "/"):
                 top.whole = True
     return top
@@ -135,13 +135,14 @@ def _paths(ownership: Ownership, but: str) -> Iterator[tuple[Claim, str]]:
             continue
         for path in _declared_or_asked(claim.owned):
             folder, _, name = path.rpartition("/")
-            if folder not in folders:
-                folders[folder] = os.path.realpath(folder or "/").rstrip("/")
-            found = {path: None, f"{folders[folder]}/{name}": None}
-            if not isinstance(claim.owned, OwnsPath):
-                found[os.path.realpath(path)] = None
-            for each in found:
-                yield claim, each
+            real = folders.get(folder)
+            if real is None:
+                real = folders[folder] = os.path.realpath(folder or "/").rstrip("/")
+            yield claim, path
+            if real != folder:
+                yield claim, f"{real}/{name}"
+            if not isinstance(claim.owned, OwnsPath) and os.path.islink(path):
+                yield claim, os.path.realpath(path)
 
 
 def _declared_or_asked(owned: Owned) -> Iterator[str]:

@@ -11,7 +11,7 @@ from converge.resources.base import ResourceError
 _LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _MOST_OPEN = 32
 """Directories that are kept open; those further up are reached by ``..`` again, and compared with what they were."""
-_SHOWN_NAMES = 40
+_SHOWN_NAMES = 20
 
 
 class _Level:
@@ -79,10 +79,11 @@ class Walk:
 
     def relative(self, name: str = "") -> str:
         """The path of a name from the top, for a message; the middle of a very long one is left out."""
-        names = [level.name for level in self._levels[1:]] + ([name] if name else [])
-        if len(names) > _SHOWN_NAMES:
-            names[_SHOWN_NAMES // 2 : -_SHOWN_NAMES // 2] = ["…"]
-        return "/".join(names)
+        levels = self._levels
+        first, last = levels[1 : _SHOWN_NAMES + 1], levels[max(_SHOWN_NAMES + 1, len(levels) - _SHOWN_NAMES) :]
+        left_out = ["…"] if len(levels) > 2 * _SHOWN_NAMES + 1 else []
+        names = [*(level.name for level in first), *left_out, *(level.name for level in last), name]
+        return "/".join(filter(None, names))
 
     def _open(self, handle: int, name: str) -> None:
         try:
