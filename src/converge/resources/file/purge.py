@@ -91,8 +91,7 @@ class _Search:
             node = level.kept.children.get(name) if level.kept is not None else None
             if self._stays(level, node, name, is_directory):
                 level.holds = True
-            elif is_directory and (node is not None or self.count <= MOST_COUNTED):
-                walk.enter(name)
+            elif is_directory and (node is not None or self.count <= MOST_COUNTED) and walk.enter(name):
                 levels.append(_Level(_Chain(level.chain, name), node, len(self.found), holds=node is not None))
             elif node is not None:
                 level.holds = True

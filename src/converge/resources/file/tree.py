@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from converge.resources.file.giving import give
 from converge.resources.file.handles import mount_points, real_path
 from converge.resources.file.kept import Kept
 from converge.resources.file.names import owner_name
+from converge.resources.file.place import look
 from converge.resources.file.traverse import sync_directory
 from converge.resources.file.walk import Walk
 
@@ -55,7 +57,8 @@ class Tree:
         """Give all of it to this owner and group, but for that whose owner and group somebody else declares."""
         for walk, name, status, owner, group in self._foreign(uid, gid):
             if _differs(status, owner, group):
-                give(walk.handle, name, owner, group, partial(self._refuse, walk, name))
+                with contextlib.suppress(FileNotFoundError):
+                    give(walk.handle, name, owner, group, partial(self._refuse, walk, name))
 
     def remove(self, name: str, before_each: Callable[[], None] | None = None) -> None:
         """Remove one entry with all that is below it."""
@@ -91,11 +94,12 @@ class Tree:
                 else:
                     name, is_directory = found
                     here = levels[-1].child(name)
-                    if is_directory and not _all_theirs(here, uid, gid):
-                        walk.enter(name)
+                    if is_directory and not _all_theirs(here, uid, gid) and walk.enter(name):
                         levels.append(here)
                         continue
-                status = os.stat(name, dir_fd=walk.handle, follow_symlinks=False)
+                status = look(walk.handle, name)
+                if status is None:
+                    continue  # it has gone meanwhile
                 node, above = here.kept, levels[-1]
                 if above.kept is not None and above.kept.unfinished(name, status, stat.S_ISDIR(status.st_mode)):
                     continue
@@ -136,10 +140,9 @@ def _remove(folder: int, name: str, before_each: Callable[[], None]) -> None:
             if found is None:
                 left = walk.leave()
                 os.rmdir(left, dir_fd=walk.handle)
-            elif found[1]:
-                walk.enter(found[0])
-            else:
-                os.unlink(found[0], dir_fd=walk.handle)
+            elif not (found[1] and walk.enter(found[0])):
+                with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+                    os.unlink(found[0], dir_fd=walk.handle)
     os.rmdir(name, dir_fd=folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from types import TracebackType
 
@@ -60,13 +61,20 @@ class Walk:
         entries = self._levels[-1].entries
         return entries.pop() if entries else None
 
-    def enter(self, name: str) -> None:
-        """Go into a directory."""
-        self._open(os.open(name, _LIST, dir_fd=self.handle), name)
+    def enter(self, name: str) -> bool:
+        """Go into a directory; False where it is none any more."""
+        try:
+            handle = os.open(name, _LIST, dir_fd=self.handle)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise
+            return False
+        self._open(handle, name)
         if len(self._levels) > _MOST_OPEN:
             far = self._levels[-_MOST_OPEN - 1]
             handle, far.handle = far.handle, -1
             os.close(handle)
+        return True
 
     def leave(self) -> str:
         """Go back up, and return the name of the directory that was left."""
