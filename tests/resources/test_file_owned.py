@@ -326,6 +326,32 @@ def test_a_set_group_id_directory_of_roots_hands_its_new_group_on(tmp_path: Path
     assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o2775
 
 
+@root
+def test_what_others_may_have_moved_there_is_not_given_away(tmp_path: Path) -> None:
+    make(tmp_path, "d/secret", "d/public")
+    os.chown(tmp_path / "d", BOB, BOB)
+    (tmp_path / "d/secret").chmod(0o640)
+    directory = Directory(tmp_path / "d", owner=BOB, recurse=True)
+    state = directory.check()
+    with pytest.raises(ResourceError, match=r"d/secret belongs to root and is not readable for others"):
+        directory.apply(state)
+    assert (tmp_path / "d/secret").stat().st_uid == 0
+    os.chown(tmp_path / "d/secret", BOB, BOB)
+    directory.apply(directory.check())
+    assert directory.check() == IN_SYNC
+
+
+@root
+def test_a_link_never_becomes_one_that_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc")
+    os.chown(tmp_path / "link", BOB, BOB, follow_symlinks=False)
+    directory = Directory(tmp_path, owner=0, recurse=True)
+    state = directory.check()
+    with pytest.raises(ResourceError, match=f"link is a symbolic link made by uid {BOB}; converge follows links"):
+        directory.apply(state)
+    assert (tmp_path / "link").lstat().st_uid == BOB
+
+
 # --- laws -------------------------------------------------------------------------------------------------
 
 _names = st.sampled_from(["a", "b", "c"])

@@ -58,7 +58,7 @@ class Tree:
         for walk, name, status, owner, group in self._foreign(uid, gid):
             if _differs(status, owner, group):
                 with contextlib.suppress(FileNotFoundError):
-                    give(walk.handle, name, owner, group, partial(self._refuse, walk, name))
+                    give(walk.handle, name, owner, group, partial(self._refuse, walk, name, owner))
 
     def remove(self, name: str, before_each: Callable[[], None] | None = None) -> None:
         """Remove one entry with all that is below it."""
@@ -107,14 +107,32 @@ class Tree:
                 group = None if above.group or (node is not None and node.group) else gid
                 yield walk, name, status, owner, group
 
-    def _refuse(self, walk: Walk, name: str, status: os.stat_result) -> None:
-        """A file of several links may be one of the system's, planted to be given away."""
-        linked = status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode)
-        if linked and is_exposed(walk.handle) and status.st_uid != os.fstat(walk.handle).st_uid:
-            raise ResourceError(
-                f"{shown(f'{self.path}/{walk.relative(name)}')} has {status.st_nlink} hard links and belongs to "
-                f"{owner_name(status.st_uid)}, in a directory where others may have linked it; remove it"
-            )
+    def _refuse(self, walk: Walk, name: str, uid: int | None, status: os.stat_result) -> None:
+        """Refuse to give away what may have been put there to be given away."""
+        if why := _trap(walk.handle, uid, status):
+            path = f"{self.path}/{walk.relative(name)}"
+            raise ResourceError(f"{shown(path)} {why}")
+
+
+def _trap(folder: int, uid: int | None, status: os.stat_result) -> str | None:
+    owner = owner_name(status.st_uid)
+    if stat.S_ISLNK(status.st_mode):
+        if uid in (0, os.geteuid()) and status.st_uid not in (0, os.geteuid()):
+            return f"is a symbolic link made by {owner}; converge follows links of its new owner, so remove it"
+        return None
+    if stat.S_ISDIR(status.st_mode) or not is_exposed(folder) or status.st_uid == os.fstat(folder).st_uid:
+        return None
+    if status.st_nlink > 1:
+        return (
+            f"has {status.st_nlink} hard links and belongs to {owner}, in a directory where others may have linked it; "
+            "remove it"
+        )
+    if uid not in (None, 0, os.geteuid(), status.st_uid) and not status.st_mode & stat.S_IROTH:
+        return (
+            f"belongs to {owner} and is not readable for others, in a directory where others may have moved it; "
+            "give it to its new owner by chown, or remove it"
+        )
+    return None
 
 
 def remove_tree(folder: int, name: str, path: str) -> None:
