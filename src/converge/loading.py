@@ -19,6 +19,7 @@ from converge.graph.graph import Graph, build_graph
 from converge.parameters import Text, Value, values_from
 from converge.platform import Platform
 from converge.resources.base import NOWHERE, Location
+from converge.resources.owned import Ownership
 from converge.secrets import Secrets
 from converge.secrets.redaction import Redactor
 from converge.trust import Trust, Untrusted, trusted_imports
@@ -310,7 +311,8 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     declared = types.MappingProxyType(run._declared)
     try:
-        resources = [resource.among(declared) for resource in run._declared.values()]
+        ownership = Ownership(run._declared.values())
+        resources = [resource.among(declared).with_ownership(ownership) for resource in run._declared.values()]
         graph = build_graph(resources, run._by_include, run._warnings)
     except Mistakes as raised:
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised

@@ -18,6 +18,8 @@ from converge.errors import Mistakes
 from converge.graph.graph import build_graph
 from converge.resources.accounts import Group, User, base, settled, tools
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, PathChanged, Resource, ResourceError, Uses
+from converge.resources.file import File
+from converge.resources.owned import Ownership
 
 HASH = "$y$j9T$abcdefgh$0123456789012345678901234567890123456789abc"
 PASSWD = """\
@@ -602,3 +604,15 @@ def test_a_user_without_a_home_goes_alone(etc: Path, told: list[tuple[list[str],
         assert change.property == "state"
         LEAVING.apply(state)
     assert [argv for argv, _ in told] == [["userdel", "zoe"]] * 4
+
+
+@as_root
+def test_a_home_that_holds_what_another_resource_owns_stays(
+    goer: Path, told: list[tuple[list[str], str | None]]
+) -> None:
+    kept = File(str(goer / "work" / "file"), content="x")
+    leaving = LEAVING.with_ownership(Ownership([LEAVING, kept]))
+    with pytest.raises(ResourceError, match=rf"is not removed: it holds what {kept.id} owns"):
+        leaving.check()
+    gone = File(str(goer / "work" / "file"), state="absent")
+    assert LEAVING.with_ownership(Ownership([LEAVING, gone])).check()

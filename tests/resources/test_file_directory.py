@@ -8,6 +8,7 @@ import pytest
 
 from converge.resources.base import IN_SYNC, NotYet, PathChanged, ResourceError, State
 from converge.resources.file import Directory, File, Symlink
+from converge.resources.owned import NOTHING, Ownership
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives files to other users")
 BOB = 12345
@@ -74,9 +75,11 @@ def test_purge_removes_what_is_not_managed(tmp_path: Path) -> None:
     (top / "link").symlink_to("kept")
     (top / "linked").symlink_to("kept")
     paths = [f"{top}/kept/deep/f", f"{top}/mine", f"{top}/linked", "/elsewhere", str(top)]
-    directory = Directory(top, purge=True).among([f"file:{path}" for path in paths])
+    directory = Directory(top, purge=True).with_ownership(Ownership(map(File, paths)))
     state = settle(directory)
-    assert facts(state) == [("entry", name, None, "remove") for name in ("gone", "link", "y", "kept/other", "kept/x")]
+    assert facts(state) == [
+        ("entry", name, None, "remove") for name in ("gone", "kept/other", "kept/x", "link", "y")
+    ] + [("purge", "7 entries", None, "remove")]
     left = sorted(str(place.relative_to(top)) for place in top.rglob("*"))
     assert left == [".mine.converge-0123abcd", "kept", "kept/deep", "kept/deep/f", "linked", "mine"]
     assert directory.triggers() == (PathChanged(str(top), deep=True),)
@@ -85,7 +88,7 @@ def test_purge_removes_what_is_not_managed(tmp_path: Path) -> None:
 
 def test_purge_removes_only_what_the_check_reported(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("x")
-    directory = Directory(tmp_path, purge=True).among([])
+    directory = Directory(tmp_path, purge=True).with_ownership(NOTHING)
     state = directory.check()
     (tmp_path / "new").write_text("x")
     directory.apply(state)

@@ -13,6 +13,7 @@ import pytest
 
 from converge.resources.base import IN_SYNC, ResourceError
 from converge.resources.file import Directory, File, Symlink
+from converge.resources.owned import NOTHING
 
 OLD, NEW = "old\n" * 5000, "new\n" * 7000
 
@@ -78,7 +79,7 @@ def test_read_only_file_system(small: Path) -> None:
 def test_mounted_file_systems_are_neither_purged_nor_removed(small: Path) -> None:
     (small / "precious").write_text("x")
     top = small.parent
-    assert Directory(top, purge=True).among([]).check() == IN_SYNC
+    assert Directory(top, purge=True).with_ownership(NOTHING).check() == IN_SYNC
     with pytest.raises(ResourceError, match="has a file system mounted in it; unmount that first"):
         gone = Directory(top, state="absent", force=True)
         gone.apply(gone.check())

@@ -9,6 +9,7 @@ import pytest
 
 from converge.resources.base import IN_SYNC, ResourceError
 from converge.resources.file import Directory, File, Symlink
+from converge.resources.owned import Ownership
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: plays an unprivileged attacker")
 BOB = 12345
@@ -138,7 +139,7 @@ def test_recurse_gives_away_no_file_that_was_linked_in(home: Path) -> None:
 @root
 def test_recurse_and_purge_do_not_follow_links(home: Path) -> None:
     plant(home / "link", home.parent / "etc")
-    directory = Directory(home, owner=0, recurse=True, purge=True).among([f"file:{home}/kept"])
+    directory = Directory(home, owner=0, recurse=True, purge=True).with_ownership(Ownership([File(home / "kept")]))
     directory.apply(directory.check())
     assert directory.check() == IN_SYNC
     assert os.listdir(home.parent / "etc") == ["passwd"]

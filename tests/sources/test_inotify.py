@@ -438,6 +438,9 @@ def test_a_very_deep_tree(run: Run) -> None:
             here = below
         os.close(here)
         assert await scene.news() == ["tree"]
+        # The kernel takes no longer paths: what lies deeper is polled, and the owner is told in few words.
+        await scene.until(lambda: scene.source.polled == {"tree"})
+        assert len([text for _, text in scene.reports if len(text) < 400]) == len(scene.reports) == 1
         scene.forget("tree")
         scene.bare()
         subprocess.run(["rm", "-rf", scene.path("tree")], check=True)

@@ -11,6 +11,7 @@ import rustworkx
 from converge.errors import Mistake, Mistakes, nearest
 from converge.graph.autoedges import BY_NAME, automatic_edges, only_orders
 from converge.resources.base import NOWHERE, Resource
+from converge.resources.owned import removed_but_owned
 
 DECLARED = "depends_on"
 REFRESH = "refresh"
@@ -74,6 +75,8 @@ def build_graph(resources: Sequence[Resource], included: Collection[str] = (), w
         for before, after, rule in found
         if (before, after) not in declared
     ]
+    known = {mistake.id for mistake in mistakes}
+    mistakes += [mistake for mistake in removed_but_owned(resources) if mistake.id not in known]
     if mistakes:
         raise Mistakes(mistakes)
     digraph = _digraph(len(resources), [*edges, *automatic])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from converge.conditions import Condition
+    from converge.resources.owned import Ownership
 
 Action: TypeAlias = Literal["create", "update", "remove", "run", "refresh", "unknown"]
 Verb: TypeAlias = Literal["check", "apply"]
@@ -203,6 +204,57 @@ class Named(NamedTuple):
 Need: TypeAlias = Inside | Uses | Named
 
 
+# --- owned paths: what purge, recurse and removal by other resources leave alone --------------------------
+
+
+class OwnsPath(NamedTuple):
+    """A path, and the directories that lead to it; what lies below it may still be purged.
+
+    ``owner`` and ``group`` say that the resource decides those of the path itself, ``below`` also those of
+    everything below it: a ``recurse`` further up leaves them alone. ``user`` is whom it is given to, where that is
+    known: a new file has this owner just before it takes its name.
+    """
+
+    path: str
+    owner: bool = False
+    group: bool = False
+    below: bool = False
+    user: str | int | None = None
+
+
+class OwnsTree(NamedTuple):
+    """A path with everything below it; ``owner`` and ``group`` as for :class:`OwnsPath`, of the whole tree.
+
+    ``open`` trees may be purged by a directory that is declared at the path or below it, such as a directory in a
+    user's home or on a mount; purges from further up leave them alone all the same.
+    """
+
+    path: str
+    owner: bool = False
+    group: bool = False
+    open: bool = False
+
+
+class OwnsHome(NamedTuple):
+    """The home of a user, wherever the machine says that it is, or one path in it.
+
+    Without ``path``, the whole home as an open :class:`OwnsTree`. Owner and group are the user's.
+    """
+
+    user: str
+    path: str = ""
+
+
+class OwnsLinks(NamedTuple):
+    """The links in a folder, or in one directly below it, that have this name or lead to a file of this name."""
+
+    folder: str
+    name: str
+
+
+Owned: TypeAlias = OwnsPath | OwnsTree | OwnsHome | OwnsLinks
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """The options that every kind takes, and the verbs that every kind has.
@@ -308,6 +360,14 @@ class Resource:
 
     def among(self, ids: Mapping[str, Resource]) -> Self:
         """This resource, knowing all in the blueprint, by their ids; a copy where that makes a difference to it."""
+        return self
+
+    def owns(self) -> Iterable[Owned]:
+        """The paths that no purge, ``recurse`` or removal of another resource touches. Must not read the machine."""
+        return ()
+
+    def with_ownership(self, ownership: Ownership) -> Self:
+        """This resource, knowing what all in the blueprint own; a copy where that makes a difference to it."""
         return self
 
     def refreshed_by(self) -> Sequence[Resource | str]:

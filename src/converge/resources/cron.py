@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import Adopted, Need, NotYet, PathChanged, Resource, State, Trigger, Uses
+from converge.resources.base import (
+    Adopted,
+    Need,
+    NotYet,
+    Owned,
+    OwnsPath,
+    PathChanged,
+    Resource,
+    State,
+    Trigger,
+    Uses,
+)
 from converge.resources.file import File
 from converge.resources.file.entry import Presence
 
@@ -95,6 +106,9 @@ class Cron(Resource):
 
     def needs(self) -> Sequence[Need]:
         return (Uses(f"user:{self.user}"), *(Uses(f"package:{name}") for name in _PACKAGES))
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(f"{FOLDER}/{self.name}", owner=True, group=True),)
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(f"{FOLDER}/{self.name}"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
@@ -17,6 +17,8 @@ from converge.resources.base import (
     Inside,
     Need,
     NotYet,
+    Owned,
+    OwnsTree,
     PathChanged,
     Resource,
     ResourceError,
@@ -174,6 +176,9 @@ class Exec(Resource):
 
     def refreshed_by(self) -> Sequence[Resource | str]:
         return (self.only_on,) if isinstance(self.only_on, Resource | str) else tuple(self.only_on)
+
+    def owns(self) -> Iterable[Owned]:
+        return () if self.creates is None else (OwnsTree(self.creates),)
 
     def triggers(self) -> Sequence[Trigger]:
         if self.refreshed_by():

@@ -13,6 +13,8 @@ from converge.resources.base import (
     Adopted,
     Change,
     HostnameChanged,
+    Owned,
+    OwnsPath,
     PathChanged,
     Resource,
     State,
@@ -54,6 +56,9 @@ class Hostname(Resource):
 
     def claims(self) -> Iterable[str]:
         return ("the host name",)
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(STATIC),)
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(STATIC), HostnameChanged())

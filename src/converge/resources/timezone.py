@@ -8,7 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import Adopted, Change, NotYet, PathChanged, Resource, ResourceError, State, Trigger, Uses
+from converge.resources.base import (
+    Adopted,
+    Change,
+    NotYet,
+    Owned,
+    OwnsPath,
+    PathChanged,
+    Resource,
+    ResourceError,
+    State,
+    Trigger,
+    Uses,
+)
 
 LOCALTIME = "/etc/localtime"
 """A link to the zone's file: localtime(5)."""
@@ -43,6 +55,9 @@ class Timezone(Resource):
 
     def claims(self) -> Iterable[str]:
         return ("the time zone",)
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(LOCALTIME), OwnsPath(TIMEZONE))
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(LOCALTIME), PathChanged(TIMEZONE), PathChanged(f"{ZONES}/{self.name}"))

@@ -115,6 +115,11 @@ class Blind:
         if not any(each.parent in self.nodes and each.parent is not each for each in (node, *behind)):
             self._report(
                 "warning",
-                f"cannot watch {node.path()}: {os.strerror(error)}; polling every {self._seconds:g} s "
+                f"cannot watch {_shortened(node.path())}: {os.strerror(error)}; polling every {self._seconds:g} s "
                 "what is declared there",
             )
+
+
+def _shortened(path: str, most: int = 200) -> str:
+    """Others may nest directories until nobody wants to read the path."""
+    return path if len(path) <= most else f"{path[: most // 2]}…{path[-most // 2 :]}"

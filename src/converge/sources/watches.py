@@ -228,7 +228,9 @@ class Watches:
             try:
                 wd = self._look(node, node.path())
             except OSError as problem:
-                gone = problem.errno in _NOWHERE
+                too_deep = _is_too_deep(node, problem)
+                gone = problem.errno in _NOWHERE and not too_deep
+                node.deep |= too_deep
                 if not gone:
                     wd, error = BLIND, problem.errno or errno.EIO
         if gone:
@@ -378,6 +380,11 @@ class Watches:
                 del node.parent.children[node.name]
             node = node.parent
         return node
+
+
+def _is_too_deep(node: Node, problem: OSError) -> bool:
+    """Whether a directory in a tree that is watched as a whole is there, but the kernel takes no path to it."""
+    return problem.errno == errno.ENAMETOOLONG and node.parent.deep and not node.keys
 
 
 def _is_absent_leaf(node: Node, mount: Mount) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,8 @@ from converge.resources.base import (
     Change,
     Need,
     NotYet,
+    Owned,
+    OwnsHome,
     PathChanged,
     Resource,
     ResourceError,
@@ -86,6 +88,9 @@ class AuthorizedKeys(Resource):
     def needs(self) -> Sequence[Need]:
         home = usual_home(self.user)
         return [Uses(f"user:{self.user}"), Uses(f"file:{home}"), Uses(f"file:{home}/{FOLDER}")]
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsHome(self.user, FOLDER), OwnsHome(self.user, f"{FOLDER}/{FILE}"))
 
     def triggers(self) -> Sequence[Trigger]:
         folders = [f"{home.rstrip('/')}/{FOLDER}" for home in likely_homes(self.user)]

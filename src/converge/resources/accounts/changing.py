@@ -56,7 +56,7 @@ def _remove_user(user: User) -> None:
     database = Database(ETC)
     there = database.user(user.name)
     if there is not None and user.remove_home:
-        home_removal.removal(there, database)  # before anything is gone
+        home_removal.removal(there, database, user.ownership)  # before anything is gone
     tools.run(["userdel", user.name], seconds=user.seconds())
     if there is not None and user.remove_home:
         home_removal.remove(there)

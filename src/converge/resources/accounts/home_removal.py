@@ -14,20 +14,20 @@ from converge.resources.file.names import owner_name
 
 if TYPE_CHECKING:
     from converge.resources.accounts.database import Database, UserEntry
+    from converge.resources.file.walk import Walk
+    from converge.resources.owned import Ownership
 
 MAIL = "/var/mail"
 """Where a user's mail is, in a file with the user's name (FHS 3.0, 5.11)."""
 HOME = "home"
 _FOLDER = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
-_MOST = 100_000
-"""Entries that are counted."""
 
 
-def removal(user: UserEntry, database: Database) -> Change | None:
+def removal(user: UserEntry, database: Database, ownership: Ownership) -> Change | None:
     """What goes with the user, for a plan; None where there is no home.
 
-    Raises ResourceError where it is not this user's alone: another user has a home there or owns something in it, or
-    a file system is mounted in it.
+    Raises ResourceError where it is not this user's alone: another user has a home there or owns something in it, a
+    file system is mounted in it, or another resource of the blueprint owns something there.
     """
     for other in database.users():
         if other.name != user.name and (f"{other.home}/").startswith(f"{user.home.rstrip('/')}/"):
@@ -36,11 +36,12 @@ def removal(user: UserEntry, database: Database) -> Change | None:
         with _Home(user) as home:
             if home.handle is None:
                 return None
+            home.require_unclaimed(ownership)
             entries = home.count()
     except PermissionError:
         return Change(HOME, f"{shown(user.home)} (what is in it is not readable by uid {os.geteuid()})", None, "remove")
-    more = f"more than {_MOST}" if entries > _MOST else str(entries)
-    return Change(HOME, f"{shown(user.home)} with {more} entr{'y' if entries == 1 else 'ies'}", None, "remove")
+    many = "y" if entries == 1 else "ies"
+    return Change(HOME, f"{shown(user.home)} with {entries} entr{many}", None, "remove")
 
 
 def remove(user: UserEntry) -> None:
@@ -98,24 +99,44 @@ class _Home:
             if handle is not None and handle >= 0:
                 os.close(handle)
 
+    def require_unclaimed(self, ownership: Ownership) -> None:
+        """Raises ResourceError where another resource owns something there."""
+        from converge.resources.file.handles import real_path
+        from converge.resources.file.kept import held_below
+
+        assert self.handle is not None  # noqa: S101 - only asked for where it is
+        if claim := held_below(self.user.home, real_path(self.handle), ownership, f"user:{self.user.name}"):
+            place = f" ({claim.where})" if claim.where.file else ""
+            raise _refused(self.user, f"it holds what {claim.id}{place} owns")
+
     def count(self) -> int:
-        """How many entries are in it, at most one more than are counted. Raises ResourceError for others' entries."""
+        """How many entries are in it. Raises ResourceError for an entry of somebody else."""
         from converge.resources.file.handles import mount_points, real_path
-        from converge.resources.file.tree import Tree
+        from converge.resources.file.walk import Walk
 
         assert self.handle is not None  # noqa: S101 - only asked for where it is
         real = real_path(self.handle)
         if mounted := sorted(point for point in mount_points() if f"{point}/".startswith(f"{real}/")):
             raise _refused(self.user, f"a file system is mounted at {mounted[0]}")
         entries = 0
-        for where, folder, names in Tree(self.handle, ".", self.user.home)._walk():
-            for name in names:
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if status.st_uid != self.user.uid:
-                    kind = "directory" if stat.S_ISDIR(status.st_mode) else "file"
-                    owner = owner_name(status.st_uid)
-                    raise _refused(self.user, f"the {kind} {shown(where + name)} in it belongs to {owner}")
-            entries += len(names)
-            if entries > _MOST:
-                break
+        with Walk(self.handle, ".") as walk:
+            while (entry := walk.next()) is not None or walk.depth:
+                if entry is None:
+                    walk.leave()
+                    continue
+                name, is_directory = entry
+                self._require_own(walk, name)
+                entries += 1
+                if is_directory:
+                    walk.enter(name)
         return entries
+
+    def _require_own(self, walk: Walk, name: str) -> None:
+        try:
+            status = os.stat(name, dir_fd=walk.handle, follow_symlinks=False)
+        except FileNotFoundError:
+            return  # it went meanwhile
+        if status.st_uid != self.user.uid:
+            kind = "directory" if stat.S_ISDIR(status.st_mode) else "file"
+            owner = owner_name(status.st_uid)
+            raise _refused(self.user, f"the {kind} {shown(walk.relative(name))} in it belongs to {owner}")

@@ -75,7 +75,7 @@ def user_changes(user: User, database: Database) -> State:
             raise ResourceError(f"user {user.name} {_ELSEWHERE}, so it cannot be removed here")
         if there is None:
             return IN_SYNC
-        home = removal(there, database) if user.remove_home else None
+        home = removal(there, database, user.ownership) if user.remove_home else None
         return _ready("userdel", _GONE if home is None else (*_GONE, home))
     if there is None:
         changes = tuple(_new_user(user))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -15,7 +16,19 @@ from converge.resources.accounts.names import (
     path_mistakes,
     reference_mistakes,
 )
-from converge.resources.base import Adopted, Inside, Need, PathChanged, State, Trigger, Uses
+from converge.resources.base import (
+    Adopted,
+    Inside,
+    Need,
+    Owned,
+    OwnsHome,
+    OwnsTree,
+    PathChanged,
+    State,
+    Trigger,
+    Uses,
+)
+from converge.resources.owned import NOTHING, Ownership
 
 if TYPE_CHECKING:
     from converge.resources.accounts.database import Database
@@ -65,7 +78,10 @@ class User(Account):
     expires: str | None = None
     """The day from which nobody can log in, as ``2027-01-31``, or ``never``. Unset: left as it is."""
     remove_home: bool = False
-    """With ``state="absent"``: remove the home directory and the mail too."""
+    """With ``state="absent"``: remove the home directory and the mail too, where all of it is that user's alone."""
+
+    ownership: Ownership = field(init=False, compare=False, repr=False, default=NOTHING)
+    """What all resources own, as :meth:`with_ownership` told."""
 
     # --- what it is ---------------------------------------------------------------------------------------
 
@@ -130,6 +146,21 @@ class User(Account):
 
     def files(self) -> Sequence[str]:
         return ("passwd", "group", "shadow") if self.judges_shadow() else ("passwd", "group")
+
+    def with_ownership(self, ownership: Ownership) -> User:
+        """The same user, knowing what others own in the home that is to go."""
+        if not self.remove_home:
+            return self
+        known = copy.copy(self)
+        object.__setattr__(known, "ownership", ownership)
+        return known
+
+    def owns(self) -> Iterable[Owned]:
+        if self.absent():
+            return
+        yield OwnsHome(self.name)
+        if self.home is not None and self.home != "/":
+            yield OwnsTree(self.home, owner=True, group=True, open=True)
 
     def triggers(self) -> Sequence[Trigger]:
         paths = [] if self.shell is None else [self.shell]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,8 @@ from converge.resources.base import (
     Inside,
     Need,
     NotYet,
+    Owned,
+    OwnsTree,
     PathChanged,
     Refusal,
     Resource,
@@ -92,6 +94,9 @@ class Archive(Resource):
         needs += [Uses(f"user:{self.owner}")] if isinstance(self.owner, str) else []
         needs += [Uses(f"group:{self.group}")] if isinstance(self.group, str) else []
         return needs
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsTree(self.dest, owner=self.owner is not None, group=self.group is not None),)
 
     def triggers(self) -> Sequence[Trigger]:
         own = (PathChanged(self.dest), PathChanged(f"{self.dest}/{STAMP}"))

@@ -5,17 +5,30 @@ from __future__ import annotations
 import copy
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
 from converge.openflags import open_flags
-from converge.resources.base import IN_SYNC, Adopted, Change, Need, PathChanged, ResourceError, State, Trigger
+from converge.resources.base import (
+    IN_SYNC,
+    Adopted,
+    Change,
+    Need,
+    Owned,
+    OwnsPath,
+    PathChanged,
+    ResourceError,
+    State,
+    Trigger,
+)
 from converge.resources.file import acl
 from converge.resources.file.batch import Batch
 from converge.resources.file.entry import Entry, list_needs
 from converge.resources.file.errors import shown
 from converge.resources.file.foreign import refuse_foreign
+from converge.resources.file.handles import mount_points, real_path
+from converge.resources.file.kept import Kept, held_below, kept_below
 from converge.resources.file.mistakes import mode_mistakes
 from converge.resources.file.ownership import (
     Metadata,
@@ -28,12 +41,16 @@ from converge.resources.file.ownership import (
     wanted_metadata,
 )
 from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse
+from converge.resources.file.purge import NoTransaction, count_below, show_count, unowned
 from converge.resources.file.show import show_mode
 from converge.resources.file.traverse import is_empty, sync_directory
-from converge.resources.file.tree import Tree, remove_tree
+from converge.resources.file.tree import Tree, holds_mount, remove_tree
 from converge.resources.file.trust import Place, trusted
+from converge.resources.owned import NOTHING, Ownership
 
 _PLACE = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
+
+_MOST_NAMED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +78,25 @@ class Directory(Entry):
     With ``mode``, entries that are not declared are removed.
     """
     recurse: bool = False
-    """Owner and group hold for everything below too."""
+    """Owner and group hold for everything below too, except where another resource declares them."""
     purge: bool = False
-    """Remove everything below that no resource manages; mounted file systems are left alone."""
+    """Remove everything below that no resource owns. Homes, checkouts, unpacked archives, mounted file systems and
+    unfinished files of package managers are left alone, and nothing is purged while packages are being changed."""
     force: bool = False
-    """With ``state="absent"``: remove it even where it is not empty."""
+    """With ``state="absent"``: remove it even where it is not empty, unless it holds what another resource owns."""
 
-    managed: frozenset[str] | None = field(init=False, repr=False, default=None)
-    """The paths below that resources manage; None until :meth:`among` told."""
+    ownership: Ownership | None = field(init=False, repr=False, default=None)
+    """What all resources own; None until :meth:`with_ownership` told."""
 
-    def among(self, ids: Collection[str]) -> Directory:
-        """The same directory, knowing which paths below it are managed; only purging asks for that."""
-        if not self.purge:
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(self.at, self.owner is not None, self.group is not None, self.recurse),)
+
+    def with_ownership(self, ownership: Ownership) -> Directory:
+        """The same directory, knowing what others own below it, where it could take that away."""
+        if not (self.purge or self.recurse or self.state == "absent"):
             return self
-        below = "file:/" if self.at == "/" else f"file:{self.at}/"
         known = copy.copy(self)
-        managed = frozenset(id.removeprefix("file:") for id in ids if id.startswith(below))
-        object.__setattr__(known, "managed", managed)
+        object.__setattr__(known, "ownership", ownership)
         return known
 
     def mistakes(self) -> Iterator[str]:
@@ -116,7 +135,7 @@ class Directory(Entry):
         folder = find_folder(self, batch)
         status = None if folder is None else look(folder, self.name())
         if self.state == "absent":
-            return self._removal(status)
+            return self._removal(folder, status)
         if folder is None or status is None:
             owner_ids(self, batch), declared_lists(self, batch)  # who they name must exist by the time it is made
             return self.creation()
@@ -203,16 +222,32 @@ class Directory(Entry):
         # The set-group-id bit and the lists may come from the directory it is in; only a declared mode drops them.
         return Metadata(uid, gid, self.new_mode | (made.st_mode & stat.S_ISGID))
 
-    def _removal(self, status: os.stat_result | None) -> State:
-        if status is None:
+    def _removal(self, folder: int | None, status: os.stat_result | None) -> State:
+        if folder is None or status is None:
             return IN_SYNC
         if not stat.S_ISDIR(status.st_mode):
             refuse(self, status, "not a directory, so it is not removed")
-        return (Change("state", "present", "absent", "remove"),)
+        removal = Change("state", "present", "absent", "remove")
+        if not self.force:
+            return (removal,)
+        self._refuse_held(folder)
+        if holds_mount(f"{real_path(folder)}/{self.name()}", mount_points()):
+            raise ResourceError(f"{shown(self.at)} has a file system mounted in it; unmount that first")
+        try:
+            count = count_below(folder, self.name())
+        except PermissionError:
+            return (removal,)
+        return (removal, Change("purge", show_count(count), None, "remove")) if count else (removal,)
+
+    def _refuse_held(self, folder: int) -> None:
+        real = f"{real_path(folder)}/{self.name()}"
+        if claim := held_below(self.at, real, self.ownership or NOTHING, self.id):
+            place = f" ({claim.where})" if claim.where.file else ""
+            raise ResourceError(f"{shown(self.at)} holds what {claim.id}{place} owns, so it is not removed")
 
     def _remove(self, batch: Batch) -> None:
         folder = find_folder(self, batch)
-        if folder is None or not self._removal(look(folder, self.name())):
+        if folder is None or not self._removal(folder, look(folder, self.name())):
             return
         batch.directories.forget(self.at)
         if self.force:
@@ -223,38 +258,53 @@ class Directory(Entry):
 
     # --- what is below ------------------------------------------------------------------------------------
 
-    def _tree(self, folder: int) -> Tree:
-        return Tree(folder, self.name() or ".", self.at)
+    def _kept(self, handle: int) -> Kept:
+        if self.ownership is None and self.purge:
+            raise ResourceError(f"{shown(self.at)}: purge does not know yet what is managed there")
+        return kept_below(self.at, real_path(handle), self.ownership or NOTHING, self.id)
 
     def _entry_changes(self, folder: int, batch: Batch) -> Iterator[Change]:
-        if self.purge:
-            for name in self._tree(folder).unmanaged(self._known()):
-                yield Change("entry", shown(name), None, "remove")
-        if self.recurse:
-            uid, gid = owner_ids(self, batch)
-            odd = list(self._tree(folder).owned_otherwise(uid, gid))
-            if odd:
-                owner = ":".join(str(part) for part in (self.owner, self.group) if part is not None)
-                yield Change("entry", f"{_listed(odd)} owned otherwise", f"owned by {owner}")
+        if not (self.purge or self.recurse):
+            return
+        handle = os.open(self.name() or ".", _PLACE, dir_fd=folder)
+        try:
+            kept = self._kept(handle)
+            if self.purge and (found := unowned(handle, ".", kept)).names:
+                NoTransaction(self.at).require()
+                yield from (Change("entry", shown(name), None, "remove") for name in found.names)
+                if found.count > 1:
+                    yield Change("purge", found.counted(), None, "remove")
+            if self.recurse:
+                yield from self._owner_changes(Tree(handle, ".", self.at, kept), batch)
+        finally:
+            os.close(handle)
+
+    def _owner_changes(self, tree: Tree, batch: Batch) -> Iterator[Change]:
+        names, count = [], 0
+        for count, name in enumerate(tree.owned_otherwise(*owner_ids(self, batch)), 1):
+            if count <= _MOST_NAMED:
+                names.append(name)
+        if count:
+            owner = ":".join(str(part) for part in (self.owner, self.group) if part is not None)
+            yield Change("entry", f"{_listed(sorted(names), count)} owned otherwise", f"owned by {owner}")
 
     def _converge_entries(self, state: State, handle: int, batch: Batch) -> None:
         entries = [change for change in state if change.property == "entry"]
-        doomed = {change.from_ for change in entries if change.action == "remove"}
-        tree = Tree(handle, ".", self.at)
-        if doomed:
-            for name in tree.unmanaged(self._known()):
+        if not entries:
+            return
+        kept = self._kept(handle)
+        tree = Tree(handle, ".", self.at, kept)
+        if doomed := {change.from_ for change in entries if change.action == "remove"}:
+            quiet = NoTransaction(self.at)
+            quiet.require()
+            for name in unowned(handle, ".", kept).names:
                 if shown(name) in doomed:
-                    tree.remove(name)
+                    tree.remove(name, quiet.require)
         if any(change.action == "update" for change in entries):
             tree.own(*owner_ids(self, batch))
 
-    def _known(self) -> frozenset[str]:
-        if self.managed is None:
-            raise ResourceError(f"{shown(self.at)}: purge does not know yet what is managed there")
-        return self.managed
 
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
+def _listed(names: Sequence[str], count: int, most: int = 5) -> str:
     first = ", ".join(shown(name) for name in names[:most])
-    rest = len(names) - most
+    rest = count - most
     return f"{first} and {rest} more" if rest > 0 else first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
@@ -12,6 +12,8 @@ from converge.resources.base import (
     Inside,
     Need,
     NotYet,
+    Owned,
+    OwnsPath,
     PathChanged,
     Resource,
     ResourceError,
@@ -99,6 +101,9 @@ class Entry(Resource):
         if isinstance(self.group, str):
             found.append(Uses("group:" + self.group))
         return found
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(self.at, self.owner is not None, self.group is not None, user=self.owner),)
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(self.at),)

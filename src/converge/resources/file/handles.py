@@ -12,7 +12,7 @@ from typing import Final
 
 from converge.resources.base import ResourceError
 
-_MARKS_PLACES: Final = sys.platform == "linux"
+MARKS_PLACES: Final = sys.platform == "linux"
 _MOUNTINFO: Final = "/proc/self/mountinfo"
 
 # What macOS has instead: sys/fcntl.h, sys/syslimits.h, copyfile.h
@@ -24,12 +24,12 @@ _MOUNT: Final = "/sbin/mount"
 
 def changeable(handle: int) -> str | int:
     """By what chown(2) and chmod(2) reach what the descriptor stands for."""
-    return f"/proc/self/fd/{handle}" if _MARKS_PLACES else handle
+    return f"/proc/self/fd/{handle}" if MARKS_PLACES else handle
 
 
 def real_path(handle: int) -> str:
     """Where a directory is, without a slash at the end."""
-    if _MARKS_PLACES:
+    if MARKS_PLACES:
         return os.readlink(f"/proc/self/fd/{handle}").rstrip("/")
     import fcntl
 
@@ -38,7 +38,7 @@ def real_path(handle: int) -> str:
 
 def mount_points() -> frozenset[str]:
     """Where file systems are mounted."""
-    if not _MARKS_PLACES:
+    if not MARKS_PLACES:
         return mounted_on(_mounts_of_macos())
     with open(_MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
         return frozenset(_unescaped(line.split(" ", 5)[4]) for line in file)

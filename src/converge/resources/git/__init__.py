@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,8 @@ from converge.resources.base import (
     Inside,
     Need,
     NotYet,
+    Owned,
+    OwnsTree,
     PathChanged,
     Refusal,
     Resource,
@@ -97,6 +99,9 @@ class Git(Resource):
         needs += [Inside(self.repo)] if self.repo.startswith("/") else []
         needs += [Uses(f"user:{self.user}")] if self.user is not None else []
         return needs
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsTree(self.dest, owner=True, group=True),)
 
     def triggers(self) -> Sequence[Trigger]:
         if self.force:  # what is edited there is to be undone

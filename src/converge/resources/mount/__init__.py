@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
@@ -14,6 +14,9 @@ from converge.resources.base import (
     Inside,
     MountsChanged,
     Need,
+    Owned,
+    OwnsPath,
+    OwnsTree,
     PathChanged,
     Resource,
     State,
@@ -127,6 +130,14 @@ class Mount(Resource):
         if source.startswith("/") and not source.startswith("/dev/"):
             needs += [Uses(f"file:{source}"), Inside(source)]
         return [*needs, *(Uses(f"package:{name}") for name in _HELPERS.get(self.fstype or "", ()))]
+
+    def owns(self) -> Iterable[Owned]:
+        from converge.resources.mount.fstab import FSTAB
+
+        if not self.absent():
+            yield OwnsTree(self.path, open=True)
+            if self.persist:
+                yield OwnsPath(FSTAB)
 
     def triggers(self) -> Sequence[Trigger]:
         from converge.resources.mount.fstab import FSTAB

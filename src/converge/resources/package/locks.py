@@ -29,27 +29,27 @@ PACMAN_LOCK: Final = "/var/lib/pacman/db.lck"
 """There while pacman works, and left there when it crashes."""
 
 
-def holder(root: str = "/") -> str | None:
+def holder(root: str = "/", *, ours: bool = False) -> str | None:
     """In words who holds a package manager's lock, such as ``apt-get (process 123)``; None where nobody does.
 
-    What we ourselves started does not count.
+    What we ourselves started only counts with ``ours``.
     """
     for path in LOCKED_FILES:
         pid = _locked_by(_below(root, path))
-        if pid is not None and not _ours(pid):
+        if pid is not None and (ours or not _ours(pid)):
             return _named(pid, path)
     for path in PID_FILES:
         pid = _written_in(_below(root, path))
-        if pid is not None and not _ours(pid):
+        if pid is not None and (ours or not _ours(pid)):
             return _named(pid, path)
-    return _pacman(_below(root, PACMAN_LOCK))
+    return _pacman(_below(root, PACMAN_LOCK), ours)
 
 
-def _pacman(path: str) -> str | None:
+def _pacman(path: str, ours: bool) -> str | None:
     if not os.path.exists(path):
         return None
     for pid in _processes_called("pacman"):
-        return None if _ours(pid) else _named(pid, path)
+        return None if _ours(pid) and not ours else _named(pid, path)
     return f"pacman (its lock {path} is there; if no pacman is running, remove it)"
 
 

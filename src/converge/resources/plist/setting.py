@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, Literal
 
@@ -17,6 +17,8 @@ from converge.resources.base import (
     Inside,
     Need,
     NotYet,
+    Owned,
+    OwnsPath,
     PathChanged,
     Resource,
     ResourceError,
@@ -105,6 +107,9 @@ class Plist(Resource):
         if self.user is not None:
             return (Uses(f"user:{self.user}"),)
         return (Inside(self.domain if self.is_path() else places.anywhere(self)),)
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(self.domain),) if self.is_path() and not self.absent() else ()
 
     def triggers(self) -> Sequence[Trigger]:
         from converge.resources.plist import places

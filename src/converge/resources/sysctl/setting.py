@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
@@ -12,6 +12,8 @@ from converge.resources.base import (
     Inside,
     LinkChanged,
     Need,
+    Owned,
+    OwnsPath,
     PathChanged,
     Resource,
     State,
@@ -68,6 +70,9 @@ class Sysctl(Resource):
 
     def needs(self) -> Sequence[Need]:
         return (Uses(f"file:{FILE}"), Inside(FILE)) if self.persist else ()
+
+    def owns(self) -> Iterable[Owned]:
+        return (OwnsPath(FILE, owner=True, group=True),) if self.persist and not self.absent() else ()
 
     def triggers(self) -> Sequence[Trigger]:
         triggers: list[Trigger] = []

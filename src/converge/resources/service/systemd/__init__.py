@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ from converge.resources.base import (
     Adopted,
     Named,
     Need,
+    Owned,
+    OwnsLinks,
+    OwnsPath,
     PathChanged,
     State,
     Trigger,
@@ -68,6 +71,12 @@ class SystemdService(Service):
         if not self.unit.endswith(".service"):  # a timer or a socket starts the service of its name
             found += map(Named, unit_files(f"{self.unit.rpartition('.')[0]}.service"))
         return found
+
+    def owns(self) -> Iterable[Owned]:
+        if self.enable:  # by links in the folders of what wants it, and under its aliases
+            yield OwnsLinks(FOLDERS[0], self.unit)
+        if self.masked:
+            yield OwnsPath(f"{FOLDERS[0]}/{self.unit}")
 
     def triggers(self) -> Sequence[Trigger]:
         return (UnitChanged(self.unit), PathChanged(FOLDERS[0], deep=True))
