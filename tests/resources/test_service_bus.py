@@ -302,6 +302,25 @@ class TestUnits:
         assert 8 < loop.unproved < 8.5
         assert scene.called == ["ListUnitsByNames", *["Get"] * 6]
 
+    @pytest.mark.parametrize(("ended", "looping"), [(0, False), (1_000_000, True), (60_000_000, False)])
+    def test_one_that_is_restarted_while_it_is_asked_for(self, scene: Scene, ended: int, looping: bool) -> None:
+        """Its next process runs by then, and has not ended: nothing is known of the last one."""
+        from dbus_fast import Variant
+
+        began = 5_000_000
+        values = {
+            "NRestarts": ("u", 7),
+            "RestartUSec": ("t", 3_000_000),
+            "ActiveEnterTimestampMonotonic": ("t", began),
+            "ExecMainStartTimestampMonotonic": ("t", began),
+            "ExecMainExitTimestampMonotonic": ("t", ended and began + ended),
+        }
+        rows = [_path(row("loop.service", "activating", "auto-restart"))]
+        scene.answers["ListUnitsByNames"] = lambda body: ("a(ssssssouso)", [rows])
+        scene.answers["Get"] = lambda body: ("v", [Variant(*values[body[1]])])
+        (unit,) = look(Bus(scene.address), ["loop.service"], files=(), running=["loop.service"])
+        assert unit.looping is looping
+
     def test_a_unit_that_is_not_there_may_have_a_file(self, scene: Scene) -> None:
         gone = [_path(row(name, "inactive", "dead", "not-found")) for name in ("a.service", "b.service")]
         scene.answers["ListUnitsByNames"] = lambda body: ("a(ssssssouso)", [gone])

@@ -43,7 +43,7 @@ def pattern_mistake(pattern: str) -> str | None:
         return f"is not a regular expression: {error}"
     except (_CannotBe, RecursionError, OverflowError) as error:
         why = error if isinstance(error, _CannotBe) else "is nested or repeated too much"
-        return f"{why}, which no pattern here can: each is matched in time that grows with the line and no faster"
+        return f"{why}; patterns are matched in linear time, which rules that out"
     return None
 
 

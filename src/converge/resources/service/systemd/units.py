@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import stat
 import time
@@ -160,7 +161,9 @@ def with_restarts(bus: Bus, units: Sequence[Unit]) -> list[Unit]:
     )
     for place, count in restarted:
         delay, entered, began, ended = (_or(next(answers), 0) / 1e6 for _ in range(4))
-        ran = ended - began if units[place].restarting else time.monotonic() - entered
+        ran = time.monotonic() - entered
+        if units[place].restarting:  # or was, a moment ago: then the next process runs, and the last one is forgotten
+            ran = ended - began if ended >= began else math.inf
         found[place] = _with(units[place], restarts=count, restart_delay=min(delay, _SLOWEST), ran=ran)
     return found
 
