@@ -123,7 +123,7 @@ class Daemon:
     def outcomes(self, id: str | Path, since: int = 0) -> list[dict[str, Any]]:
         """Its outcomes of one resource, given by its id or path, without the first ``since`` events."""
         name = f"file:{id}" if isinstance(id, Path) else id
-        return [event for event in self.events[since:] if event.get("id") == name]
+        return [event for event in self.events[since:] if event["event"] == "outcome" and event["id"] == name]
 
     def notices(self, severity: str = "") -> list[str]:
         """The texts of its notices."""
