@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, Location, NotYet, PathChanged, ResourceError, State
+from converge.resources.base import IN_SYNC, Location, NotYet, PathChanged, Refusal, ResourceError, State
 from converge.resources.file import File
 
 
@@ -350,7 +350,7 @@ def test_apply_many_gives_each_its_own_result(tmp_path: Path) -> None:
     files = [File(tmp_path / "good" / f"f{n}", content=f"{n}", mode=0o600) for n in range(80)]
     files.append(File(tmp_path / "gone" / "f", content="x"))
     states = list(File.check_many(files))
-    assert [type(state) for state in states if not isinstance(state, tuple)] == [ResourceError, NotYet]
+    assert [type(state) for state in states if not isinstance(state, tuple)] == [Refusal, NotYet]
     work = [(file, state if isinstance(state, tuple) else ()) for file, state in zip(files, states, strict=True)]
     results = list(File.apply_many(work))
     assert [index for index, result in enumerate(results) if result is not None] == [3, 80]

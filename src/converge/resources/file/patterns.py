@@ -28,8 +28,8 @@ _REFUSED: Final = {
     "ATOMIC_GROUP": "has an atomic group, (?>…)",
     "POSSESSIVE_REPEAT": "has a possessive repetition, as in a++",
 }
-_START, _OTHER, _WORD = range(3)
-"""What stands before a place in a line: nothing, a character, a character of a word."""
+_START, _OTHER, _WORD, _ASCII_WORD = range(4)
+"""What stands before a place in a line: nothing, a character, one of a word, one of a word for ``(?a)`` too."""
 
 Ops: TypeAlias = Iterable[tuple[Any, Any]]  # Any: what Python's parser makes of a pattern
 
@@ -213,7 +213,7 @@ class _Automaton:
             nodes = frozenset(
                 then for node in reached if node.test.match(char) for then in node.then
             ) | self._anywhere  # fmt: skip
-            found = self._state(nodes, _WORD if _is_word(char, 0) else _OTHER)
+            found = self._state(nodes, _kind_of(char))
         if len(state.after) < _MOST_STATES:
             state.after[char] = found
         return found
@@ -252,8 +252,15 @@ def _holds(test: tuple[str, int], before: int, char: str | None) -> bool:
             return char is None
     if before == _START and char is None:  # an empty line has neither, in Python up to 3.13
         return False
-    boundary = (before == _WORD) != (char is not None and _is_word(char, flags))
+    after_word = before == _ASCII_WORD or (before == _WORD and not flags & re.ASCII)
+    boundary = after_word != (char is not None and _is_word(char, flags))
     return boundary == (what == "BOUNDARY")
+
+
+def _kind_of(char: str) -> int:
+    if _is_word(char, re.ASCII):
+        return _ASCII_WORD
+    return _WORD if _is_word(char, 0) else _OTHER
 
 
 def _is_word(char: str, flags: int) -> bool:

@@ -6,7 +6,8 @@ import re
 
 _NUMBER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 """What strtol(3) takes with base 0, as proc_dointvec of the kernel does: hexadecimal, octal, decimal."""
-_RANGES = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
+_PART = r"(0|[1-9][0-9]*)(-(0|[1-9][0-9]*))?"
+_RANGES = re.compile(f"{_PART}(,{_PART})*")
 """A list of ports or processors, as proc_do_large_bitmap of the kernel takes and tells it."""
 _MOST = 1 << 20
 
@@ -22,8 +23,9 @@ def same(now: str, wanted: str) -> bool:
 def _is_same(one: str, other: str) -> bool:
     if one == other:
         return True
-    if (number := _number(one)) is not None:
-        return number == _number(other)
+    numbers = _number(one), _number(other)
+    if None not in numbers:
+        return numbers[0] == numbers[1]
     covered = _covered(one)
     return covered is not None and covered == _covered(other)
 
