@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -106,6 +107,17 @@ def test_a_second_daemon_names_the_one_that_holds_the_lock_and_exits_1(place: Pl
     first.until_reads(place.managed / "a", "x")
     assert first.stop() == 0
     assert place.once().code == 0
+
+
+def test_a_signal_that_another_thread_is_handed_ends_it_too(place: Place) -> None:
+    """As the kernel may do at any time; the main thread must not sleep through it."""
+    place.declare('r.file(HERE / "a", content="x", limit=1000)')
+    daemon = place.serve()
+    others = [int(tid) for tid in os.listdir(f"/proc/{daemon.pid}/task") if int(tid) != daemon.pid]
+    assert others
+    tgkill = ctypes.CDLL(None).tgkill
+    assert tgkill(daemon.pid, others[-1], int(signal.SIGTERM)) == 0
+    assert daemon.ended() == 0
 
 
 def test_another_blueprint_of_the_same_name_is_told_how_to_be_named(place: Place) -> None:

@@ -108,7 +108,7 @@ def reader(machine: Any, tmp_path: Path) -> Any:
     machine.write("/etc/pip.conf", "[global]\nno-index = true\nfind-links = /srv/wheels\n")
     upstream = machine.top / "srv" / "upstream"
     shutil.copytree(ROOT / "src", upstream / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, upstream / name)
     machine.run(
         "sh", "-c", "cd /srv/upstream; git init -q; git add .; git -c user.name=x -c user.email=x@x commit -qm 1"

@@ -1,13 +1,19 @@
 """Runs the loop on a thread of its own, while the main thread does nothing but wait for signals.
 
 A call into the kernel that never comes back (a dead mount) may hold the loop; the second signal ends us all the same.
+
+The kernel may hand a signal to any thread. Python notes it there, and calls the handler on the main thread once that
+does something; so the main thread waits on a descriptor that every signal makes readable, and not for a lock.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Collection
@@ -33,6 +39,9 @@ def attended(work: Callable[[], T], heard: Callable[[int], bool], numbers: Colle
     """
     result: Future[T] = Future()
     news: queue.SimpleQueue[bool] = queue.SimpleQueue()  # a handler may put into it at any moment
+    awake, wake = socket.socketpair()
+    awake.setblocking(False)
+    wake.setblocking(False)
 
     def run() -> None:
         try:
@@ -40,30 +49,44 @@ def attended(work: Callable[[], T], heard: Callable[[int], bool], numbers: Colle
         except BaseException as error:  # noqa: BLE001 - raised again below
             result.set_exception(error)
         news.put(True)
+        with contextlib.suppress(OSError):  # full of signals, which wake it as well, or closed by now
+            wake.send(b"\0")
 
     def handle(number: int, _frame: object) -> None:
         if heard(number):
             news.put(False)
 
     former = {number: signal.signal(number, handle) for number in numbers}
+    others = signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     try:
         if start_thread(run, "converge-loop") is None:
             run()
-        _wait(news, grace)
+        _wait(news, awake, grace)
     finally:
+        signal.set_wakeup_fd(others)
         for number, handler in former.items():
             signal.signal(number, handler)
+        awake.close()
+        wake.close()
     return result.result()
 
 
-def _wait(news: queue.SimpleQueue[bool], grace: float) -> None:
+def _wait(news: queue.SimpleQueue[bool], awake: socket.socket, grace: float) -> None:
     deadline: float | None = None
+    poll = select.poll()
+    poll.register(awake, select.POLLIN)
     while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            if news.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic())):
-                return
+            ended = news.get_nowait()
         except queue.Empty:
-            raise Stuck from None
+            if left == 0:
+                raise Stuck from None
+            if poll.poll(None if left is None else left * 1000):
+                awake.recv(4096)
+            continue
+        if ended:
+            return
         now = time.monotonic()
         deadline = now + grace + 2 * SLACK if deadline is None else min(deadline, now + SLACK)
 
