@@ -86,6 +86,34 @@ def test_one_that_hangs_while_it_runs_holds_up_nothing_else(place: Place) -> Non
         assert ended_at_once(daemon) == 0
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        'r.file(HERE / "mnt/dir/there", content="x")',
+        'r.exec("there", "true", creates=f"{HERE}/mnt/built")',
+        'r.exec("there", "true", creates=f"{HERE}/mnt")',
+        'r.git(f"{HERE}/behind/checkout", "https://localhost/x.git", revision="main")',
+    ],
+)
+@pytest.mark.parametrize(
+    "declared", ['"top", purge=True', '"top", recurse=True, owner=0', '"top", state="absent", force=True']
+)
+def test_what_others_own_on_a_mount_that_hangs_holds_up_no_purge(
+    place: Place, hung: Path, declared: str, elsewhere: str
+) -> None:
+    place.declare(f"{elsewhere}\nr.directory(HERE / {declared}, limit=1000)")
+    top = place.managed / "top"
+    top.mkdir()
+    (top / "stray").write_text("x")
+    os.chown(top / "stray", 1, 1)
+    daemon = place.start("--out", "json", "--resource-timeout", "2s")
+    daemon.until(
+        lambda: not (top / "stray").exists() or (top / "stray").stat().st_uid == 0, "the directory is put right"
+    )
+    daemon.signal(signal.SIGTERM)
+    assert ended_at_once(daemon) == 0
+
+
 def test_a_blueprint_whose_folder_hangs_keeps_the_one_before_in_force(place: Place) -> None:
     place.declare('r.file(HERE / "a", content="x", limit=1000)')
     daemon = place.serve("--resource-timeout", "2s")

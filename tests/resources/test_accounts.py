@@ -557,6 +557,10 @@ def test_a_home_goes_with_its_user_and_the_plan_says_how_much(
     [
         ("shared", "is the home of yan"),
         ("inside", "is the home of yan"),
+        ("through a link", "is the home of yan"),
+        ("inside through a link", "is the home of yan"),
+        ("slashes", "is the home of yan"),
+        ("bound elsewhere", "is the home of yan"),
         ("foreign file", "the file work/file in it belongs to root"),
         ("foreign directory", "the directory work in it belongs to uid 7999"),
         ("foreign home", "it belongs to root"),
@@ -568,7 +572,19 @@ def test_a_home_that_is_not_the_users_alone_stays_and_so_does_the_user(
     goer: Path, etc: Path, tmp_path: Path, told: list[tuple[list[str], str | None]], spoil: str, said: str
 ) -> None:
     state = LEAVING.check()
-    homes = {"shared": goer, "inside": goer / "work" / "yan"}
+    aliases = tmp_path / "aliases"
+    aliases.symlink_to(goer.parent)
+    bound = tmp_path / "bound"
+    bound.mkdir()
+    homes = {
+        "shared": goer,
+        "inside": goer / "work" / "yan",
+        "through a link": aliases / "zoe",
+        "inside through a link": aliases / "zoe" / "work",
+        "slashes": f"{goer.parent}//zoe/",
+        "bound elsewhere": bound,
+    }
+    mounts = {"mount": ["-t", "tmpfs", "none", goer / "work"], "bound elsewhere": ["--bind", goer, bound]}
     if spoil in homes:
         with (etc / "passwd").open("a") as file:
             file.write(f"yan:x:7301:7301::{homes[spoil]}:/bin/sh\n")
@@ -581,7 +597,7 @@ def test_a_home_that_is_not_the_users_alone_stays_and_so_does_the_user(
     elif spoil == "link":
         goer.rename(tmp_path / "elsewhere")
         goer.symlink_to(tmp_path / "elsewhere")
-    elif subprocess.run(["mount", "-t", "tmpfs", "none", goer / "work"], check=False).returncode:
+    if spoil in mounts and subprocess.run(["mount", *mounts[spoil]], check=False).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         with pytest.raises(ResourceError, match=rf"^the home {goer} of zoe is not removed: .*{said}; move that away"):
@@ -589,21 +605,32 @@ def test_a_home_that_is_not_the_users_alone_stays_and_so_does_the_user(
         with pytest.raises(ResourceError, match=said):
             LEAVING.apply(state)
     finally:
-        if spoil == "mount":
-            subprocess.run(["umount", goer / "work"], check=True)
+        if spoil in mounts:
+            subprocess.run(["umount", mounts[spoil][-1]], check=True)
     assert told == []
     assert goer.exists()
     assert (tmp_path / "mail" / "zoe").exists()
 
 
 @as_root
+def test_a_home_that_is_written_with_needless_slashes_goes_too(
+    goer: Path, etc: Path, told: list[tuple[list[str], str | None]]
+) -> None:
+    passwd = etc / "passwd"
+    passwd.write_text(passwd.read_text().replace(f":{goer}:", f":{goer.parent}//zoe/:"))
+    LEAVING.apply(LEAVING.check())
+    assert not goer.exists()
+    assert told
+
+
+@as_root
 def test_a_user_without_a_home_goes_alone(etc: Path, told: list[tuple[list[str], str | None]]) -> None:
-    for home in ("/nonexistent", "/", "", "relative"):
+    for home in ("/nonexistent", "/", "//", "/nonexistent/..", "", "relative"):
         (etc / "passwd").write_text(f"zoe:x:7300:7300::{home}:/bin/sh\n")
         (change,) = state = LEAVING.check()
         assert change.property == "state"
         LEAVING.apply(state)
-    assert [argv for argv, _ in told] == [["userdel", "zoe"]] * 4
+    assert [argv for argv, _ in told] == [["userdel", "zoe"]] * 6
 
 
 @as_root

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from converge.sources.mounts import ROOT, Mount
+from converge.mountinfo import ROOT, Mount
 
 ABSENT: Final = 0
 """In place of a watch: there is nothing to watch."""

@@ -13,8 +13,8 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
+from converge.mountinfo import PSEUDO, ROOT, Mount
 from converge.sources.blind import Blind
-from converge.sources.mounts import PSEUDO, ROOT, Mount
 from converge.sources.tree import ABSENT, BLIND, Key, Link, Node, ring
 
 # What sys/inotify.h calls it, IN_ before each; other kernels are asked in the same words.

@@ -29,13 +29,11 @@ def removal(user: UserEntry, database: Database, ownership: Ownership) -> Change
     Raises ResourceError where it is not this user's alone: another user has a home there or owns something in it, a
     file system is mounted in it, or another resource of the blueprint owns something there.
     """
-    for other in database.users():
-        if other.name != user.name and (f"{other.home}/").startswith(f"{user.home.rstrip('/')}/"):
-            raise _refused(user, f"{other.home} is the home of {other.name}")
     try:
         with _Home(user) as home:
             if home.handle is None:
                 return None
+            home.require_unshared(database)
             home.require_unclaimed(ownership)
             entries = home.count()
     except PermissionError:
@@ -51,13 +49,25 @@ def remove(user: UserEntry) -> None:
     with _Home(user) as home:
         if home.handle is not None:
             home.count()
-            remove_tree(home.folder, os.path.basename(user.home), user.home)
+            remove_tree(home.folder, home.name, user.home)
     mail = os.path.join(MAIL, user.name)
     try:
         if os.lstat(mail).st_uid == user.uid:
             os.unlink(mail)
     except FileNotFoundError:
         return
+
+
+def _leads_into(path: str, folder: os.stat_result) -> bool:
+    """Whether a path is in the directory under another name: one directory can be mounted in several places."""
+    while path:
+        try:
+            if os.path.samestat(os.stat(path, follow_symlinks=False), folder):
+                return True
+        except OSError:
+            pass  # it does not exist; the directories above it may
+        path = path.rpartition("/")[0]
+    return False
 
 
 def _refused(user: UserEntry, why: str) -> ResourceError:
@@ -70,20 +80,23 @@ class _Home:
     """The directory, open, where there is one."""
 
     def __init__(self, user: UserEntry) -> None:
+        from converge.resources.file.entry import tidy_path
+
         self.user = user
+        self._above, _, self.name = tidy_path(user.home).rpartition("/")
         self.folder = -1
         self.handle: int | None = None
 
     def __enter__(self) -> _Home:
         user = self.user
-        if not user.home.startswith("/") or os.path.normpath(user.home) != user.home or user.home == "/":
+        if not user.home.startswith("/") or ".." in user.home.split("/") or not self.name:
             return self  # such as /nonexistent/.. of a system account: nothing that userdel would remove either
         from converge.resources.file.traverse import Directories
 
         with Directories() as directories:
             try:
-                self.folder = os.dup(directories.open(os.path.dirname(user.home)))
-                self.handle = os.open(os.path.basename(user.home), _FOLDER, dir_fd=self.folder)
+                self.folder = os.dup(directories.open(self._above))
+                self.handle = os.open(self.name, _FOLDER, dir_fd=self.folder)
             except FileNotFoundError:
                 return self
             except OSError as error:
@@ -98,6 +111,21 @@ class _Home:
         for handle in (self.handle, self.folder):
             if handle is not None and handle >= 0:
                 os.close(handle)
+
+    def require_unshared(self, database: Database) -> None:
+        """Raises ResourceError where another user has a home there, however that is spelled or mounted."""
+        from converge.resources.file.handles import real_path
+        from converge.resources.file.resolving import Resolver
+
+        assert self.handle is not None  # noqa: S101 - only asked for where it is
+        real, mine = real_path(self.handle), os.fstat(self.handle)
+        resolve = Resolver(real)
+        for other in database.users():
+            if other.name == self.user.name or not other.home.startswith("/"):
+                continue
+            led = resolve.path(other.home)
+            if f"{led}/".startswith(f"{real}/") or (not resolve.may_hang(led) and _leads_into(led, mine)):
+                raise _refused(self.user, f"{shown(other.home)} is the home of {other.name}")
 
     def require_unclaimed(self, ownership: Ownership) -> None:
         """Raises ResourceError where another resource owns something there."""

@@ -230,9 +230,9 @@ class Directory(Entry):
         removal = Change("state", "present", "absent", "remove")
         if not self.force:
             return (removal,)
-        self._refuse_held(folder)
-        if holds_mount(f"{real_path(folder)}/{self.name()}", mount_points()):
+        if holds_mount(f"{real_path(folder)}/{self.name()}", mount_points()):  # before anything on it is touched
             raise ResourceError(f"{shown(self.at)} has a file system mounted in it; unmount that first")
+        self._refuse_held(folder)
         try:
             count = count_below(folder, self.name())
         except PermissionError:

@@ -12,6 +12,7 @@ from converge.paths import runtime_dir, state_dir
 from converge.resources.base import NotYet, Owned, OwnsHome, OwnsLinks, OwnsPath, OwnsTree
 from converge.resources.file.names import Names
 from converge.resources.file.replacement import leftovers
+from converge.resources.file.resolving import Resolver
 from converge.resources.owned import Claim, Ownership, is_closed
 
 _PACKAGE_TEMPORARY: Final = re.compile(
@@ -108,7 +109,7 @@ def kept_below(path: str, real: str, ownership: Ownership, but: str) -> Kept:
     """What is kept below the directory ``path``, which is really at ``real``; the resource ``but`` does not count."""
     top = Kept()
     spelled = dict.fromkeys((path.rstrip("/"), real))
-    for claim, owned_path in _paths(ownership, but):
+    for claim, owned_path in _paths(ownership, but, real):
         for start in spelled:
             if owned_path.startswith(start + "/"):
                 top.at(owned_path[len(start) + 1 :].split("/")).add(claim)
@@ -120,29 +121,27 @@ def kept_below(path: str, real: str, ownership: Ownership, but: str) -> Kept:
 def held_below(path: str, real: str, ownership: Ownership, but: str) -> Claim | None:
     """What somebody else has at or below a directory that is about to be removed; None where there is nothing."""
     starts = (path.rstrip("/"), real)
-    for claim, owned_path in _paths(ownership, but):
+    for claim, owned_path in _paths(ownership, but, real):
         below = any(f"{owned_path}/".startswith(start + "/") for start in starts)
         if below and not claim.absent and os.path.lexists(owned_path):
             return claim
     return None
 
 
-def _paths(ownership: Ownership, but: str) -> Iterator[tuple[Claim, str]]:
+def _paths(ownership: Ownership, but: str, real: str) -> Iterator[tuple[Claim, str]]:
     """Each claim with its path, as it is written and as it is free of links."""
-    folders: dict[str, str] = {}
+    resolve = Resolver(real)
     for claim in (*ownership.claims, *_own()):
         if claim.id == but:
             continue
         for path in _declared_or_asked(claim.owned):
-            folder, _, name = path.rpartition("/")
-            real = folders.get(folder)
-            if real is None:
-                real = folders[folder] = os.path.realpath(folder or "/").rstrip("/")
             yield claim, path
-            if real != folder:
-                yield claim, f"{real}/{name}"
-            if not isinstance(claim.owned, OwnsPath) and os.path.islink(path):
-                yield claim, os.path.realpath(path)
+            folder, _, name = path.rpartition("/")
+            named = f"{resolve.path(folder)}/{name}"
+            if named != path:
+                yield claim, named
+            if not isinstance(claim.owned, OwnsPath) and (led := resolve.path(path)) not in (path, named):
+                yield claim, led
 
 
 def _declared_or_asked(owned: Owned) -> Iterator[str]:

@@ -1,0 +1,86 @@
+"""What is mounted where, and which file systems may block or tell nothing of what others change."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+MOUNTINFO: Final = "/proc/self/mountinfo"
+
+# fmt: off
+REMOTE: Final = frozenset((
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "ceph", "afs", "coda", "lustre", "beegfs", "glusterfs",
+    "pvfs2", "gpfs", "davfs", "fuse", "autofs",
+))
+"""File systems that send no news and may hang while their server is away (or, autofs, mount things when
+touched): they are never touched on the event loop. All of ``fuse.*`` belongs to them, but for the ones below."""
+
+SHARED: Final = frozenset((
+    "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "gfs2", "ocfs2", "proc", "sysfs",
+    "fuse.mergerfs", "fuse.bindfs", "fuse.vmhgfs-fuse",
+))
+"""File systems that tell what is changed through this kernel, and not what is changed elsewhere."""
+
+PSEUDO: Final = frozenset((
+    "proc", "sysfs", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "configfs", "bpf", "devpts",
+))
+"""What the kernel makes up. A tree that is watched as a whole ends there."""
+# fmt: on
+
+LOCAL: Final = frozenset(("fuse.fuse-overlayfs",))
+"""FUSE file systems that are as good as any other."""
+
+
+class Mount(NamedTuple):
+    """One mounted file system."""
+
+    point: str
+    type: str
+    silent: bool
+    """Changes made elsewhere are not reported by the kernel."""
+    remote: bool
+    """Touching it may block."""
+
+
+def mount_of(point: str, type_: str) -> Mount:
+    """Describe a mount. The root never counts as remote: without it nothing works anyway."""
+    far = type_ in REMOTE or (type_.startswith("fuse.") and type_ not in SHARED | LOCAL)
+    return Mount(point, type_, far or type_ in SHARED, far and point != "/")
+
+
+ROOT: Final = mount_of("/", "unknown")
+
+
+def read_mounts(path: str = MOUNTINFO) -> dict[str, Mount]:
+    """What is mounted at this moment, by mount point. Touches none of it."""
+    with open(path, "rb") as lines:
+        return parse_mountinfo(lines.read().splitlines())
+
+
+def parse_mountinfo(lines: Iterable[bytes]) -> dict[str, Mount]:
+    """Mounts by mount point. Of several on one point the last is on top."""
+    mounts = {"/": ROOT}
+    for line in lines:
+        fields = line.split(b" ")
+        if len(fields) < 8 or b"-" not in fields[6:]:
+            continue  # cut off: the list is read in pieces, and a change in between brings more news
+        point = mount_point(line)
+        mounts[point] = mount_of(point, os.fsdecode(fields[fields.index(b"-", 6) + 1]))
+    return mounts
+
+
+def mount_point(line: bytes) -> str:
+    """The mount point in one line of mountinfo, where blanks and the like are written in octal."""
+    fields = line.split(b" ", 5)
+    if len(fields) < 5:
+        return "/"
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8) & 0xFF,)), fields[4]))
+
+
+def filesystem_of(path: str, mounts: Mapping[str, Mount]) -> Mount:
+    """The mount that an absolute path, free of links, lies on."""
+    while path not in mounts and path != "/":
+        path = os.path.dirname(path)
+    return mounts.get(path, ROOT)
