@@ -85,9 +85,12 @@ def test_a_failed_noop_resource_does_not_hold_back_its_dependents_either(place: 
 def test_a_failure_of_a_critical_resource_stops_the_first_convergence(place: Place) -> None:
     place.declare(
         """
-        check = r.exec("check", "false", critical=True, retries=0)
+        started = HERE.with_name("started")
+        fails = f"until test -e {started}; do sleep 0.01; done; exit 1"
+        check = r.exec("check", fails, shell=True, critical=True, retries=0)
         r.file(HERE / "a", content="x", depends_on=check)
-        r.exec("later", f"touch {HERE}/later", depends_on=r.exec("wait", "sleep 0.3"))
+        wait = r.exec("wait", f"touch {started}; sleep 0.3", shell=True)
+        r.exec("later", f"touch {HERE}/later", depends_on=wait)
         """
     )
     said = place.once("--out", "json")
