@@ -23,11 +23,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.loading import load
 from converge.resources import stirred
+from converge.resources.accounts import User
 from converge.resources.archive import STAMP, Archive
 from converge.resources.archive.unpacking import unpack
-from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
+from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, Resource, ResourceError, State
+from converge.resources.exec import Exec
+from converge.resources.file import File
 from converge.resources.file.replacement import temporary_name
+from converge.resources.git import Git
+from converge.resources.owned import Ownership
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -120,6 +126,61 @@ def test_another_archive_takes_its_place_as_a_whole(tmp_path: Path, app: Path) -
     assert tree(dest) == {"new": "N"}
     assert stat.S_IMODE(dest.stat().st_mode) == 0o750
     assert sorted(os.listdir(tmp_path)) == ["app.tar.gz", "dest"]
+
+
+@pytest.mark.parametrize(
+    ("other", "stays"),
+    [
+        (lambda dest: User("ann", home=f"{dest}/homes/ann"), True),
+        (lambda dest: Git(f"{dest}/plugins/one", "/srv/one.git"), True),
+        (lambda dest: Git(f"{dest.parent}/alias/plugins/one", "/srv/one.git"), True),
+        (lambda dest: Git(f"{dest}/plugins/none", "/srv/one.git"), False),
+        (lambda dest: User("ann", home=str(dest)), False),
+        (lambda dest: User("ann", home=str(dest.parent)), False),
+        (lambda dest: Exec("make", ["make"], creates=f"{dest}/plugins/one"), False),
+        (lambda dest: Archive(f"{dest}/plugins/one", "/srv/a.tar"), False),
+        (lambda dest: File(f"{dest}/plugins/one", content="x"), False),
+    ],
+)
+@pytest.mark.parametrize("replace", [True, False])
+def test_what_another_resource_would_not_make_again_is_never_replaced(
+    tmp_path: Path, app: Path, other: Callable[[Path], Resource], stays: bool, replace: bool
+) -> None:
+    dest = tmp_path / "dest"
+    (tmp_path / "alias").symlink_to(dest)
+    it = Archive(str(dest), str(app), replace=replace)
+    it = it.with_ownership(Ownership([it, other(dest)]))
+    converge(it)
+    if replace:
+        (dest / STAMP).unlink()
+    else:
+        make_tar(app, {"new": "N"})
+    state = it.check()
+    for name in ("homes/ann", "plugins/one"):
+        (dest / name).mkdir(parents=True)
+    if not stays:
+        converge(it)
+        assert not (dest / "plugins").exists()
+        return
+    for act in (it.check, lambda: it.apply(state)):
+        with pytest.raises(ResourceError, match=f"^{dest} holds what .* owns, so it is not replaced"):
+            act()
+    assert (dest / "homes/ann").is_dir()
+    assert sorted(os.listdir(tmp_path)) == ["alias", "app.tar.gz", "dest"]
+
+
+def test_an_archive_of_a_blueprint_knows_what_others_own(tmp_path: Path, app: Path) -> None:
+    dest, site = tmp_path / "dest", tmp_path / "site.py"
+    site.write_text(
+        "from converge import Run, blueprint\n@blueprint('a')\ndef a(r: Run) -> None:\n"
+        f"    r.archive({str(dest)!r}, {str(app)!r})\n    r.git('{dest}/one', '/srv/one.git')\n"
+    )
+    it, other = load(str(site)).graph.resources
+    it.apply(it.check())
+    (dest / "one").mkdir()
+    make_tar(app, {"new": "N"})
+    with pytest.raises(ResourceError, match=rf"holds what {other.id} \({site}:5\) owns, so it is not replaced"):
+        it.check()
 
 
 def test_what_else_is_there_is_not_lost_unless_told(tmp_path: Path, app: Path, monkeypatch: pytest.MonkeyPatch) -> None:

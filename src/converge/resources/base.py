@@ -226,13 +226,15 @@ class OwnsTree(NamedTuple):
     """A path with everything below it; ``owner`` and ``group`` as for :class:`OwnsPath`, of the whole tree.
 
     ``open`` trees may be purged by a directory that is declared at the path or below it, such as a directory in a
-    user's home or on a mount; purges from further up leave them alone all the same.
+    user's home or on a mount; purges from further up leave them alone all the same. A tree that is ``remade`` has
+    nothing in it that its resource would not make again; only such a tree goes when an archive replaces it.
     """
 
     path: str
     owner: bool = False
     group: bool = False
     open: bool = False
+    remade: bool = False
 
 
 class OwnsHome(NamedTuple):

@@ -178,7 +178,7 @@ class Exec(Resource):
         return (self.only_on,) if isinstance(self.only_on, Resource | str) else tuple(self.only_on)
 
     def owns(self) -> Iterable[Owned]:
-        return () if self.creates is None else (OwnsTree(self.creates),)
+        return () if self.creates is None else (OwnsTree(self.creates, remade=True),)
 
     def triggers(self) -> Sequence[Trigger]:
         if self.refreshed_by():

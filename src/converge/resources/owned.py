@@ -84,6 +84,11 @@ def is_closed(owned: Owned) -> bool:
     return isinstance(owned, OwnsTree) and not owned.open
 
 
+def is_irreplaceable(owned: Owned) -> bool:
+    """Whether it is a tree with things in it that its resource would not make again."""
+    return (isinstance(owned, OwnsTree) and not owned.remade) or (isinstance(owned, OwnsHome) and not owned.path)
+
+
 def _at_or_above(path: str, removed: dict[str, Resource]) -> Resource | None:
     while path not in removed:
         path, slash, _ = path.rpartition("/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.base import (
@@ -21,11 +22,13 @@ from converge.resources.base import (
     PathChanged,
     Refusal,
     Resource,
+    ResourceError,
     State,
     Trigger,
     Uses,
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
+from converge.resources.owned import NOTHING, Ownership
 from converge.resources.stirred import is_stirred
 
 if TYPE_CHECKING:
@@ -61,7 +64,10 @@ class Archive(Resource):
     group: str | int | None = None
     """Its group. Unset: converge's own."""
     replace: bool = False
-    """Replace a directory that has other things in it, which are lost."""
+    """Replace a directory that has other things in it, which are lost; not what another resource owns as a whole."""
+
+    ownership: Ownership | None = field(init=False, repr=False, default=None)
+    """What all resources own; None until :meth:`with_ownership` told."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dest", tidy_path(self.dest))
@@ -96,7 +102,13 @@ class Archive(Resource):
         return needs
 
     def owns(self) -> Iterable[Owned]:
-        return (OwnsTree(self.dest, owner=self.owner is not None, group=self.group is not None),)
+        return (OwnsTree(self.dest, owner=self.owner is not None, group=self.group is not None, remade=True),)
+
+    def with_ownership(self, ownership: Ownership) -> Archive:
+        """The same archive, knowing what others own in the directory that it may have to replace."""
+        known = copy.copy(self)
+        object.__setattr__(known, "ownership", ownership)
+        return known
 
     def triggers(self) -> Sequence[Trigger]:
         own = (PathChanged(self.dest), PathChanged(f"{self.dest}/{STAMP}"))
@@ -134,6 +146,7 @@ class Archive(Resource):
         if stamp == {"sha256": wanted, "strip": self.strip}:
             return tuple(self._foreign(status)) or IN_SYNC
         if stamp is not None:
+            self._require_replaceable()
             return (Change("archive", f"sha256:{str(stamp.get('sha256'))[:12]}…", self._shown(wanted)),)
         if not os.listdir(self.dest):
             return self._creation()
@@ -143,6 +156,7 @@ class Archive(Resource):
             raise Refusal(
                 f"{self.dest} holds other things than this archive; move them away, or set replace=True to lose them"
             )
+        self._require_replaceable()
         return (Change("archive", "other things", self._shown(wanted)),)
 
     def apply(self, state: State) -> None:
@@ -168,6 +182,7 @@ class Archive(Resource):
             with open(f"{staging.inside}/{STAMP}", "x", encoding="utf-8") as stamp:
                 json.dump({"sha256": wanted, "strip": self.strip}, stamp)
             staging.own(*self._ids())
+            self._require_replaceable()  # it takes a while to get here
             staging.publish()
 
     @classmethod
@@ -175,6 +190,14 @@ class Archive(Resource):
         from converge.resources.staging import tidy_staged
 
         tidy_staged(resource.dest for resource in resources)
+
+    def _require_replaceable(self) -> None:
+        """Raises ResourceError where a home, a checkout or the like of another resource would be lost."""
+        from converge.resources.file.kept import irreplaceable_below
+
+        if claim := irreplaceable_below(self.dest, self.ownership or NOTHING, self.id):
+            place = f" ({claim.where})" if claim.where.file else ""
+            raise ResourceError(f"{self.dest} holds what {claim.id}{place} owns, so it is not replaced")
 
     # --- its parts ----------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from converge.resources.base import NotYet, Owned, OwnsHome, OwnsLinks, OwnsPath
 from converge.resources.file.names import Names
 from converge.resources.file.replacement import leftovers
 from converge.resources.file.resolving import Resolver
-from converge.resources.owned import Claim, Ownership, is_closed
+from converge.resources.owned import Claim, Ownership, is_closed, is_irreplaceable
 
 _PACKAGE_TEMPORARY: Final = re.compile(
     r".*\.dpkg-(new|tmp)|.*;[0-9a-f]{8}|\.apk\.[0-9a-f]+|.*\.pkg\.tar(\.\w+)?\.part", re.DOTALL
@@ -124,6 +124,17 @@ def held_below(path: str, real: str, ownership: Ownership, but: str) -> Claim | 
     for claim, owned_path in _paths(ownership, but, real):
         below = any(f"{owned_path}/".startswith(start + "/") for start in starts)
         if below and not claim.absent and os.path.lexists(owned_path):
+            return claim
+    return None
+
+
+def irreplaceable_below(path: str, ownership: Ownership, but: str) -> Claim | None:
+    """What somebody else has below a directory that is about to be replaced, and would not make again."""
+    real = os.path.realpath(path)
+    starts = (f"{path}/", f"{real}/")
+    for claim, owned_path in _paths(ownership, but, real):
+        here = owned_path.startswith(starts) and not claim.absent and is_irreplaceable(claim.owned)
+        if here and os.path.lexists(owned_path):
             return claim
     return None
 
