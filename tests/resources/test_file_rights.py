@@ -13,13 +13,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, NotYet, Resource, ResourceError, State, Uses
-from converge.resources.file import Directory, File, Symlink
+from converge.resources.base import IN_SYNC, Change, NotYet, Resource, ResourceError, State, Uses
+from converge.resources.file import Directory, File, Line, Symlink
 from converge.resources.file.acl import ACCESS, DEFAULT, Entry, read, write
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: plays an unprivileged user")
@@ -161,7 +162,9 @@ def test_in_a_trusted_place_a_change_of_owner_keeps_what_is_harmless(home: Path)
 
 def test_a_declared_mode_is_what_it_gets(home: Path) -> None:
     as_user(U1, lambda: ((home / "f").write_text("x"), (home / "f").chmod(0o4777)))
-    settle(File(home / "f", owner="root", mode=0o4750))
+    settle(File(home / "f", owner="root", mode=0o750))
+    assert mode_of(home / "f") == 0o750
+    settle(File(home / "f", owner="root", mode=0o4750, content="x"))
     assert mode_of(home / "f") == 0o4750
 
 
@@ -675,3 +678,63 @@ def test_a_list_whose_user_does_not_exist_yet_waits(home: Path) -> None:
                 act()
         assert not os.path.lexists(resource.at)
         assert Uses("user:no-such") in resource.needs()
+
+
+# --- what others chose gets no rights by declaration ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o6755])
+@pytest.mark.parametrize("edits", [{}, {"line": "x"}, {"content": "x", "append": True}], ids=["none", "line", "append"])
+def test_a_program_of_others_never_gets_set_user_id_by_a_declared_mode(
+    home: Path, mode: int, edits: dict[str, Any]
+) -> None:
+    tool = home / "tool"
+
+    def plant() -> None:
+        tool.write_text("their program")
+        tool.chmod(0o755)
+
+    as_user(U1, plant)
+    file = File(tool, owner="root", mode=mode, **edits)
+    with pytest.raises(ResourceError, match=r"gets no set-user-id or set-group-id bit: .*; declare its whole content"):
+        file.check()
+    with pytest.raises(ResourceError, match="gets no set-user-id"):
+        file.apply((Change("mode", "0755", "4755"),))
+    assert (tool.stat().st_uid, mode_of(tool)) == (U1, 0o755)
+    settle(File(tool, owner="root", mode=mode, content="ours"))
+    assert (tool.read_text(), tool.stat().st_uid, mode_of(tool)) == ("ours", 0, mode)
+
+
+@pytest.mark.parametrize(
+    "edits", [{"line": "hello"}, {"line": Line("x", match="root.*")}, {"block": "x"}, {"content": "x", "append": True}]
+)
+def test_what_root_kept_private_is_not_edited_where_they_moved_it(home: Path, edits: dict[str, Any]) -> None:
+    moved = secret_in(home)
+    file = File(moved, **edits)
+    with pytest.raises(ResourceError, match="neither given away nor edited") as refused:
+        file.check()
+    assert "secret" not in str(refused.value).replace(str(moved), "")
+    with pytest.raises(ResourceError, match="neither given away nor edited"):
+        file.apply((Change("content", None, None),))
+    assert moved.read_text() == SECRET
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{{ cycler.__init__.__globals__.os.popen("id").read() }}', "{{ ''.__class__.__mro__ }}", "{{ items.__init__ }}"],
+)
+def test_a_template_reaches_nothing_but_what_it_is_given(home: Path, text: str) -> None:
+    as_user(U1, lambda: (home / "t.j2").write_text(text))
+    with pytest.raises(ResourceError, match=r"t\.j2.*(unsafe|SecurityError)"):
+        File(home.parent / "out", template=str(home / "t.j2"), vars={"items": [1]}).check()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_validate_has_none_of_our_environment(home: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = home.parent if trusted else home
+    for name in ("SOPS_AGE_KEY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "ours")
+    told = home.parent / "env"
+    settle(File(place / "f", content="x", mode=0o600, validate=["sh", "-c", f"env >{told}; pwd >>{told}; : %s"]))
+    assert "ours" not in told.read_text()
+    assert told.read_text().splitlines()[-1] == "/"

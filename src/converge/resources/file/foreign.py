@@ -19,6 +19,7 @@ from converge.resources.file.trust import Place, is_public, trusted
 if TYPE_CHECKING:
     from converge.resources.file.entry import Entry
 
+_RUNS_AS_OWNER = stat.S_ISUID | stat.S_ISGID
 _OPEN = 0o066
 """What lets group and others read or write."""
 
@@ -26,11 +27,19 @@ _OPEN = 0o066
 def refuse_foreign(
     entry: Entry, status: os.stat_result, place: Place, wanted: Metadata, *, edited: bool = False
 ) -> None:
-    """Raise ResourceError where the change would give a third party's file away, open it to more users, or edit it."""
+    """Raise ResourceError where the change would give a third party's file away, open it to more users, or edit it.
+
+    Also where a program that others chose would get set-user-id or set-group-id bits: whoever runs it is who owns it.
+    """
+    if place.exposed and stat.S_ISREG(status.st_mode) and wanted.mode & _RUNS_AS_OWNER:
+        raise ResourceError(
+            f"{shown(entry.at)} gets no set-user-id or set-group-id bit: others can write to its directory, "
+            "and may have chosen what is in it; declare its whole content, with content= or source="
+        )
     if not place.exposed or is_public(place, status) or _belongs(entry, status, place, wanted.uid):
         return
     opens = wanted.mode & ~stat.S_IMODE(status.st_mode) & _OPEN or wanted.access
-    if wanted.moves(status) or opens or (edited and not trusted(status.st_uid)):
+    if wanted.moves(status) or opens or edited:
         others = "others" if place.holder is None else owner_name(place.holder)
         raise ResourceError(
             f"{shown(entry.at)} belongs to {owner_name(status.st_uid)} and is not readable by everybody; {others} may "

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from converge.paths import ensure_dir, runtime_dir, state_dir
+from converge.process.variables import environment
 from converge.resources.base import ResourceError
 from converge.resources.file.content import READ, Content, Large, pieces
 from converge.resources.file.errors import explain, shown
@@ -77,7 +78,13 @@ def _run(words: list[str], output: int, limit: float) -> int | None:
     """The exit code; None where it had to be ended."""
     try:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env=environment(None),
+            start_new_session=True,
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
