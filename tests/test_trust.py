@@ -120,6 +120,16 @@ def test_a_module_that_others_can_write_does_not_run(
     assert (folder / "ran").exists()
 
 
+def test_what_is_built_into_python_goes_before_a_file_of_the_same_name(folder: Path) -> None:
+    name = next(each for each in sys.builtin_module_names if each not in sys.modules)
+    (folder / f"{name}.py").write_text("raise RuntimeError\n")
+    try:
+        load(write(folder / "site.py", f"import {name}"))
+        assert not hasattr(sys.modules[name], "__file__")
+    finally:
+        sys.modules.pop(name, None)
+
+
 def test_compiled_modules_that_others_can_write_are_refused(folder: Path) -> None:
     (folder / "converge_test_compiled.py").write_text("")
     (folder / "__pycache__").mkdir()

@@ -387,6 +387,7 @@ def _imports_from(folder: str, trust: Trust):  # type: ignore[no-untyped-def]  #
     """Let the blueprint import its neighbours, and forget them afterwards, so that a reload sees their new text."""
     before = set(sys.modules)
     sys.path.insert(0, folder)
+    trust.folder = folder
 
     def own() -> dict[str, str]:
         """The new modules that are files of this folder; neither those of a virtual environment in it, nor converge."""
@@ -399,8 +400,7 @@ def _imports_from(folder: str, trust: Trust):  # type: ignore[no-untyped-def]  #
         }
 
     try:
-        with trusted_imports(trust, folder):
-            yield lambda: set(own().values())
+        yield lambda: set(own().values())
     finally:
         sys.path.remove(folder)
         for name in [*own(), "converge_blueprint"]:

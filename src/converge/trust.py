@@ -109,6 +109,8 @@ class Trust:
     def __init__(self, *, insist: bool = False) -> None:
         # An access list of Windows says who can write; that is not looked at yet.
         self._asked = sys.platform != "win32" and os.geteuid() == 0 and not insist
+        self.folder: str | None = None
+        """The blueprint's own, whose modules are looked at wherever it is."""
         self._known: set[str] = set()
 
     def require(self, path: str) -> None:
@@ -126,9 +128,8 @@ class _TrustedImports(MetaPathFinder):
     What comes with this Python and with converge is as trustworthy as the program itself, and is left alone.
     """
 
-    def __init__(self, trust: Trust, folder: str | None) -> None:
+    def __init__(self, trust: Trust) -> None:
         self._trust = trust
-        self._folder = os.path.join(folder, "") if folder else "\0"  # begins no path
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, os.path.dirname(__file__))
         self._ours = tuple(
             {os.path.join(each, "") for prefix in prefixes for each in (prefix, os.path.realpath(prefix))}
@@ -147,14 +148,18 @@ class _TrustedImports(MetaPathFinder):
         return spec
 
     def _is_foreign(self, file: str) -> bool:
-        return file.startswith(self._folder) or not file.startswith(self._ours)
+        folder = self._trust.folder
+        own = folder is not None and file.startswith(os.path.join(folder, ""))
+        return own or not file.startswith(self._ours)
 
 
 @contextmanager
-def trusted_imports(trust: Trust, folder: str | None = None) -> Iterator[None]:
-    """Meanwhile, no module runs that ``trust`` refuses; those in ``folder`` are looked at wherever that is."""
-    finder = _TrustedImports(trust, folder)
-    sys.meta_path.insert(0, finder)
+def trusted_imports(trust: Trust) -> Iterator[None]:
+    """Meanwhile, no module runs that ``trust`` refuses."""
+    finder = _TrustedImports(trust)
+    # Where files are looked for anyway: what is built into Python goes before a file of the same name.
+    files = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else len(sys.meta_path)
+    sys.meta_path.insert(files, finder)
     try:
         yield
     finally:
