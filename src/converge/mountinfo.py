@@ -76,7 +76,12 @@ def mount_point(line: bytes) -> str:
     fields = line.split(b" ", 5)
     if len(fields) < 5:
         return "/"
-    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8) & 0xFF,)), fields[4]))
+    return unescaped(fields[4])
+
+
+def unescaped(field: bytes) -> str:
+    """The text of a field: blanks and the like are written as the octal number of each of their bytes."""
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8) & 0xFF,)), field))
 
 
 def filesystem_of(path: str, mounts: Mapping[str, Mount]) -> Mount:

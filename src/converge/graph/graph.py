@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -122,9 +123,10 @@ def _declared_edges(resources: Sequence[Resource], index: dict[str, int], mistak
 
 def _reacting_option(resource: Resource, needed: str) -> str:
     """The option that names what calls for a refresh, as its owner wrote it; a kind may have several."""
-    for name in ("reload_on", "restart_on", "only_on"):
-        if needed in as_ids(getattr(resource, name, None) or ()):
-            return name
+    for field in dataclasses.fields(resource):
+        value = getattr(resource, field.name)
+        if field.name != DECLARED and (value == needed or (isinstance(value, list | tuple) and needed in value)):
+            return field.name
     return REFRESH
 
 

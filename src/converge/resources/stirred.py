@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from typing import Final
+from typing import Final, NoReturn
+
+from converge.resources.base import Busy, Refusal
 
 QUIET: Final = 2.0
 """Seconds without a change after which a tree is taken to be as somebody left it."""
@@ -31,3 +33,10 @@ def is_stirred(path: str) -> bool:
         except OSError:
             continue  # what cannot be looked into is as it is, or too deep for a path
     return False
+
+
+def refuse_to_lose(path: str, why: str) -> NoReturn:
+    """Raise Refusal, or Busy while somebody is at work there: what they leave may need no advice."""
+    if is_stirred(path):
+        raise Busy(f"somebody is at work in {path}", again=0.2)
+    raise Refusal(why)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.base import (
     IN_SYNC,
-    Busy,
     Change,
     Inside,
     Need,
@@ -20,7 +19,6 @@ from converge.resources.base import (
     Owned,
     OwnsTree,
     PathChanged,
-    Refusal,
     Resource,
     ResourceError,
     State,
@@ -29,7 +27,7 @@ from converge.resources.base import (
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
 from converge.resources.owned import NOTHING, Ownership
-from converge.resources.stirred import is_stirred
+from converge.resources.stirred import refuse_to_lose
 
 if TYPE_CHECKING:
     from typing import Self
@@ -151,10 +149,9 @@ class Archive(Resource):
         if not os.listdir(self.dest):
             return self._creation()
         if not self.replace:
-            if is_stirred(self.dest):
-                raise Busy(f"somebody is at work in {self.dest}", again=0.2)
-            raise Refusal(
-                f"{self.dest} holds other things than this archive; move them away, or set replace=True to lose them"
+            refuse_to_lose(
+                self.dest,
+                f"{self.dest} holds other things than this archive; move them away, or set replace=True to lose them",
             )
         self._require_replaceable()
         return (Change("archive", "other things", self._shown(wanted)),)

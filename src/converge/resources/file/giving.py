@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable
 
 from converge.openflags import open_flags
-from converge.resources.file.handles import MARKS_PLACES, changeable
+from converge.resources.file.handles import MARKS_PLACES
+from converge.resources.file.ownership import Metadata, settle
 
 _PLACE = open_flags("O_PATH", "O_NOFOLLOW", "O_CLOEXEC")
-_ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
 def give(folder: int, name: str, uid: int | None, gid: int | None, refuse: Callable[[os.stat_result], None]) -> None:
@@ -28,16 +27,9 @@ def give(folder: int, name: str, uid: int | None, gid: int | None, refuse: Calla
     try:
         status = os.fstat(handle)
         refuse(status)
-        place = changeable(handle)
-        if stat.S_ISLNK(status.st_mode):
-            os.chown(place, _id(uid), _id(gid))  # this is the link itself: the descriptor marks it
-            return
-        mode = _safe_mode(status, uid)
-        if _distrusted(status):
-            _drop_access_lists(place)
-        _set_mode(handle, mode)
-        os.chown(place, _id(uid), _id(gid))
-        _set_mode(handle, mode)  # the former owner may have changed it back in between, and cannot any more
+        lists = () if _distrusted(status) else None
+        owner, group = status.st_uid if uid is None else uid, status.st_gid if gid is None else gid
+        settle(handle, status, Metadata(owner, group, _safe_mode(status, uid), lists, lists))
     finally:
         os.close(handle)
 
@@ -53,20 +45,6 @@ def _safe_mode(status: os.stat_result, uid: int | None) -> int:
 
 def _distrusted(status: os.stat_result) -> bool:
     return status.st_uid not in (0, os.geteuid())
-
-
-def _set_mode(handle: int, mode: int) -> None:
-    if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
-        os.chmod(changeable(handle), mode)
-
-
-def _drop_access_lists(place: str | int) -> None:
-    for name in _ACLS:
-        try:
-            os.removexattr(place, name)
-        except OSError as error:
-            if error.errno not in (errno.ENODATA, errno.ENOTSUP, errno.EACCES, errno.EPERM):
-                raise
 
 
 def _id(number: int | None) -> int:

@@ -10,10 +10,10 @@ import os
 import sys
 from typing import Final
 
+from converge.mountinfo import MOUNTINFO, mount_point
 from converge.resources.base import ResourceError
 
 MARKS_PLACES: Final = sys.platform == "linux"
-_MOUNTINFO: Final = "/proc/self/mountinfo"
 
 # What macOS has instead: sys/fcntl.h, sys/syslimits.h, copyfile.h
 _F_GETPATH: Final = 50
@@ -40,8 +40,8 @@ def mount_points() -> frozenset[str]:
     """Where file systems are mounted."""
     if not MARKS_PLACES:
         return mounted_on(_mounts_of_macos())
-    with open(_MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
-        return frozenset(_unescaped(line.split(" ", 5)[4]) for line in file)
+    with open(MOUNTINFO, "rb") as file:
+        return frozenset(map(mount_point, file))
 
 
 def mounted_on(listing: str) -> frozenset[str]:
@@ -78,9 +78,3 @@ def _mounts_of_macos() -> str:
     if done.returncode != 0:
         raise ResourceError(f"{_MOUNT} ended with {done.ending()}, so it is not known what is mounted where")
     return done.output
-
-
-def _unescaped(path: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        path = path.replace(code, character)
-    return path

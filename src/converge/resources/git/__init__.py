@@ -19,7 +19,6 @@ from converge.resources.base import (
     Owned,
     OwnsTree,
     PathChanged,
-    Refusal,
     Resource,
     ResourceError,
     State,
@@ -27,7 +26,7 @@ from converge.resources.base import (
     Uses,
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
-from converge.resources.stirred import is_stirred
+from converge.resources.stirred import refuse_to_lose
 
 if TYPE_CHECKING:
     from typing import Self
@@ -195,11 +194,10 @@ class Git(Resource):
             changes.append(Change("revision", head and head[:12], self._shown(wanted)))
         if files := commands.modified(self, self.dest):
             if not self.force:
-                if is_stirred(self.dest):
-                    raise Busy(f"somebody is at work in {self.dest}", again=0.2)
-                raise Refusal(
+                refuse_to_lose(
+                    self.dest,
                     f"{self.dest} has local changes ({files}); put them into the repository, or set force=True to "
-                    "discard them"
+                    "discard them",
                 )
             changes.append(Change("files", f"{files} changed", "as in the repository"))
         return tuple(changes) or IN_SYNC
@@ -217,9 +215,7 @@ class Git(Resource):
         from converge.resources.file.names import owner_name
 
         if not os.path.lexists(f"{self.dest}/.git"):
-            if is_stirred(self.dest):
-                raise Busy(f"somebody is at work in {self.dest}", again=0.2)
-            raise Refusal(f"{self.dest} holds other things and is no checkout; move them away")
+            refuse_to_lose(self.dest, f"{self.dest} holds other things and is no checkout; move them away")
         uid = self._account()[0]
         if status.st_uid != (os.geteuid() if uid is None else uid):
             # What is in it could make git run programs, so it is left to its owner.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from converge.mountinfo import MOUNTINFO
 from converge.resources.base import Adopted, ResourceError
 from converge.resources.file.entry import path_mistakes
 from converge.resources.mount import Mount
 from converge.resources.mount.fstab import FSTAB, Entry, entries
 from converge.resources.mount.options import is_bind, masked
-from converge.resources.mount.table import MOUNTINFO, Mounted, Table, parse
+from converge.resources.mount.table import Mounted, Table, parse
 from converge.resources.textfile import read_text
 
 _FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "nosymfollow")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from converge.mountinfo import unescaped
 from converge.resources.mount.options import split
 from converge.resources.textfile import read_text, replace_text
 
@@ -105,7 +106,7 @@ def _parse(line: str) -> Entry | None:
     if line.lstrip(_BLANKS).startswith("#"):
         return None
     # Other white space is a part of a name; str.split would end a field there.
-    fields = [_decoded(field) for field in re.split(f"[{_BLANKS}]+", line.strip(f"{_BLANKS}\r"))]
+    fields = [unescaped(os.fsencode(field)) for field in re.split(f"[{_BLANKS}]+", line.strip(f"{_BLANKS}\r"))]
     if len(fields) < 2:
         return None
     source, point, fstype, options, dump, passno = (*fields, "", "", "", "")[:6] if len(fields) < 6 else fields[:6]
@@ -119,9 +120,3 @@ def _number(text: str) -> int:
 
 def _encoded(text: str) -> str:
     return "".join(_ESCAPED.get(char, char) for char in text)
-
-
-def _decoded(field: str) -> str:
-    """Each escape stands for a byte, of which one character may have several."""
-    raw = re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8) & 0xFF,)), os.fsencode(field))
-    return os.fsdecode(raw)

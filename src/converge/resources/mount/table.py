@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MOUNTINFO = "/proc/self/mountinfo"
+from converge.mountinfo import MOUNTINFO, unescaped
 
 
 class Mounted(NamedTuple):
@@ -88,7 +86,7 @@ def read_table(path: str = MOUNTINFO) -> Table:
 
 def parse(line: bytes) -> Mounted | None:
     """One line; None where it is not one."""
-    fields = [_plain(field) for field in line.split()]
+    fields = [unescaped(field) for field in line.split()]
     try:
         dash = fields.index("-", 6)
         number, parent, device, root, point, flags = fields[:6]
@@ -99,8 +97,3 @@ def parse(line: bytes) -> Mounted | None:
         int(number), int(parent), device, root, point, frozenset(flags.split(",")), fstype, source,
         tuple(options.split(",")),
     )  # fmt: skip
-
-
-def _plain(field: bytes) -> str:
-    """Blanks and the like are written in octal."""
-    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes((int(found[1], 8) & 0xFF,)), field))
