@@ -328,6 +328,35 @@ class TestUnits:
         found = look(Bus(scene.address), ["a.service", "b.service"], files=(), running=())
         assert [unit.exists for unit in found] == [True, False]
 
+    @pytest.mark.parametrize(
+        ("text", "ago", "writing"), [("", 0, True), ("[Service]\n", 0, True), ("", 60, False), (None, 0, False)]
+    )
+    def test_a_file_that_masked_it_may_have_its_text_by_now(
+        self,
+        scene: Scene,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        text: str | None,
+        ago: float,
+        writing: bool,
+    ) -> None:
+        """Systemd takes an empty file for masked; it may be written after systemd answers, and before we look."""
+        etc, lib = tmp_path / "etc", tmp_path / "lib"
+        monkeypatch.setattr(units_module, "FOLDERS", (str(etc), str(lib)))
+        for folder in (etc, lib):
+            folder.mkdir()
+        file = etc / "a.service"
+        if text is None:
+            file.symlink_to("/dev/null")
+            (lib / "a.service").write_text("[Service]\n")
+        else:
+            file.write_text(text)
+            os.utime(file, (time.time() - ago,) * 2)
+        scene.answers["ListUnitsByNames"] = lambda body: ("a(ssssssouso)", [[_path(row("a.service", load="masked"))]])
+        scene.answers["GetUnitFileState"] = lambda body: ("s", ["masked"])
+        (unit,) = look(Bus(scene.address), ["a.service"], files=["a.service"], running=())
+        assert unit.half_written is writing
+
 
 def _path(values: list[Any]) -> list[Any]:
     values[6] = "/org/freedesktop/systemd1/unit/x"

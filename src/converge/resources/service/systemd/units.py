@@ -64,7 +64,7 @@ class Unit:
     restart_delay: float = 0.0
     """Seconds that systemd waits before it restarts it."""
     half_written: bool = False
-    """It counts as masked, as its file is empty: somebody opened that a moment ago to write it."""
+    """It counts as masked, as its file was empty: somebody opened that a moment ago to write it."""
 
     @property
     def exists(self) -> bool:
@@ -231,11 +231,14 @@ def _stale(unit: Unit, told: object, known: Any) -> bool:
 
 
 def _is_being_written(unit: str) -> bool:
-    """Whether an empty file masks it that was not empty, or not there, a moment ago."""
-    for folder in FOLDERS:
+    """Whether what masks it is a file that was written a moment ago.
+
+    It was empty when systemd looked at it, and may have its text by now: then the answer is out of date.
+    """
+    for folder in FOLDERS:  # the first that has it is the one that counts
         with contextlib.suppress(OSError):
             found = os.stat(f"{folder}/{unit}")
-            return stat.S_ISREG(found.st_mode) and not found.st_size and abs(time.time() - found.st_mtime) < _WRITES_FOR
+            return stat.S_ISREG(found.st_mode) and abs(time.time() - found.st_mtime) < _WRITES_FOR
     return False
 
 
