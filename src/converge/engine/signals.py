@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import select
 import signal
 import socket
 import sys
@@ -40,7 +39,6 @@ def attended(work: Callable[[], T], heard: Callable[[int], bool], numbers: Colle
     result: Future[T] = Future()
     news: queue.SimpleQueue[bool] = queue.SimpleQueue()  # a handler may put into it at any moment
     awake, wake = socket.socketpair()
-    awake.setblocking(False)
     wake.setblocking(False)
 
     def run() -> None:
@@ -73,8 +71,6 @@ def attended(work: Callable[[], T], heard: Callable[[int], bool], numbers: Colle
 
 def _wait(news: queue.SimpleQueue[bool], awake: socket.socket, grace: float) -> None:
     deadline: float | None = None
-    poll = select.poll()
-    poll.register(awake, select.POLLIN)
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
@@ -82,7 +78,8 @@ def _wait(news: queue.SimpleQueue[bool], awake: socket.socket, grace: float) -> 
         except queue.Empty:
             if left == 0:
                 raise Stuck from None
-            if poll.poll(None if left is None else left * 1000):
+            awake.settimeout(left)
+            with contextlib.suppress(TimeoutError):
                 awake.recv(4096)
             continue
         if ended:
