@@ -58,7 +58,8 @@ class Scene:
         self.daemon: subprocess.Popen[bytes] | None = None
         self.bus: Any = None
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, DEADLINE), self.loop).result()
@@ -75,6 +76,12 @@ class Scene:
             self.daemon.kill()
             self.daemon.wait()
         self.socket.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self.end()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
 
     async def _appear(self) -> None:
         from dbus_fast.aio import MessageBus
@@ -129,7 +136,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         made.begin()
         yield made
     finally:
-        made.end()
+        made.close()
 
 
 def start_job(scene: Scene, result: str | None, late: bool = False) -> None:
