@@ -108,7 +108,8 @@ def test_more_descriptors_are_asked_for_than_macos_gives(run_kqueue: Run) -> Non
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 10240:
         pytest.skip(f"this machine lets nobody have more than {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    few = 256 + len(os.listdir("/dev/fd"))  # macOS gives 256, but other tests of this process may have that many open
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
     try:
 
         async def body(scene: Scene) -> None:
