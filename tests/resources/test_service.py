@@ -132,6 +132,24 @@ class TestDifferences:
         with pytest.raises(ResourceError, match=r"web\.service cannot be enabled: "):
             judge(web(enable=True), Unit("web.service", file_state=state))
 
+    @pytest.mark.parametrize("state", ["static", "indirect", "generated"])
+    def test_what_cannot_be_enabled_runs_all_the_same(self, state: str) -> None:
+        want = web(enable=True, state="running")
+        assert differs(want, Unit("web.service", file_state=state)) == [("state", "stopped", "running")]
+        with pytest.raises(ResourceError, match=r"web\.service cannot be enabled: "):
+            judge(want, Unit("web.service", active_state="active", sub_state="running", file_state=state))
+
+    def test_a_template_can_be_enabled_and_not_run(self) -> None:
+        assert list(SystemdService("web@", enable=True).mistakes()) == []
+        for options in ({"state": "running"}, {"restart_on": "file:/x", "enable": True}):
+            (mistake,) = SystemdService("web@", **options).mistakes()  # type: ignore[arg-type]
+            assert "is a template; name an instance" in mistake
+
+    def test_a_drop_in_is_named_where_the_unit_cannot_be_loaded(self) -> None:
+        unit = Unit("web.service", "bad-setting", load_error="no ExecStart=", drop_ins=("/etc/x/web.service.d/a.conf",))
+        with pytest.raises(ResourceError, match=r"no ExecStart=; /etc/x/web\.service\.d/a\.conf changes what its unit"):
+            judge(web(state="running"), unit)
+
     def test_what_is_never_enabled_needs_no_disabling(self) -> None:
         for state in ("static", "indirect", "transient", "disabled", "masked"):
             assert judge(web(enable=False), Unit("web.service", file_state=state)) == IN_SYNC

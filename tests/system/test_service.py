@@ -240,6 +240,66 @@ def test_what_cannot_be_is_said_clearly(machine: Any) -> None:
     machine.write(PATH, blueprint('r.service("again", state="running", retry=0)'))
     assert "it was started too often in a short time" in of(once(machine), "service:again")["error"]
 
+def test_a_failed_reload_leaves_the_old_configuration_and_says_why(machine: Any) -> None:
+    refuses = "ExecReload=/bin/sh -c 'echo unknown directive in line 7 >&2; exit 1'"
+    put_unit(machine, "refuses.service", refuses)
+    put_unit(machine, "needs.service", "[Unit]\nRequires=fails.service\nAfter=fails.service")
+    put_unit(machine, "fails.service", text="[Service]\nType=oneshot\nExecStart=/bin/false\n")
+    put_unit(machine, "changed.service")
+    machine.run("mkdir", "-p", "/etc/systemd/system/changed.service.d")
+    put_unit(machine, "changed.service.d/wrong.conf", text="[Service]\nExecStart=\nExecStart=/bin/false\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "refuses")
+    machine.write("/etc/refuses.conf", "1")
+    lines = [
+        'conf = r.file("/etc/refuses.conf", content="2")',
+        'r.service("refuses", state="running", reload_on=conf, retry=0)',
+        'r.service("needs", state="running", retry=0)',
+        'r.service("changed", state="running", retry=0)',
+    ]
+    machine.write(PATH, blueprint(*lines))
+    began = starts(machine, "refuses")
+    error = {resource["id"]: resource.get("error", resource["status"]) for resource in once(machine)["resources"]}
+    print("\n".join(f"{id}: {text}" for id, text in error.items()))
+    assert "refuses.service could not be reloaded; it still runs with the old" in error["service:refuses"]
+    assert "unknown directive in line 7" in error["service:refuses"]
+    assert starts(machine, "refuses") == began
+    assert "fails.service, which it needs, failed" in error["service:needs"]
+    assert "/changed.service.d/wrong.conf changes what its unit file says" in error["service:changed"]
+
+
+def test_what_systemctl_can_enable_is_enabled(machine: Any) -> None:
+    instance = UNIT.replace("WantedBy=multi-user.target", "WantedBy=multi-user.target\nDefaultInstance=one")
+    put_unit(machine, "tmpl@.service", text=instance)
+    put_unit(machine, "bare@.service")
+    put_unit(machine, "aliased.service")
+    machine.run("ln", "-s", "/etc/systemd/system/aliased.service", "/etc/systemd/system/other.service")
+    script = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: oldstyle\n# Required-Start:\n# Required-Stop:\n"
+    script += "# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n# Short-Description: old\n### END INIT INFO\nexit 0\n"
+    machine.write("/etc/init.d/oldstyle", script)
+    machine.run("chmod", "755", "/etc/init.d/oldstyle")
+    machine.run("systemctl", "daemon-reload")
+    machine.write(PATH, blueprint(
+        'r.service("tmpl@", enable=True)',
+        'r.service("bare@", enable=True, retry=0)',
+        'r.service("aliased", enable=True, state="running")',
+        'r.service("oldstyle", enable=True)',
+    ))  # fmt: skip
+    first = once(machine)
+    status = {resource["id"]: resource["status"] for resource in first["resources"]}
+    assert status == {
+        "service:tmpl@": "changed", "service:bare@": "failed", "service:aliased": "changed",
+        "service:oldstyle": "changed",
+    }, first  # fmt: skip
+    assert "a template, which needs DefaultInstance= to be enabled" in of(first, "service:bare@")["error"]
+    assert machine.run("test", "-L", "/etc/systemd/system/multi-user.target.wants/tmpl@one.service").returncode == 0
+    assert enabled(machine, "oldstyle") == "enabled"
+    second = once(machine)
+    assert {each["status"] for each in second["resources"] if each["id"] != "service:bare@"} == {"ok"}, second
+    machine.write(PATH, blueprint('r.service("tmpl@", enable=False)', 'r.service("oldstyle", enable=False)'))
+    assert [each["status"] for each in once(machine)["resources"]] == ["changed", "changed"]
+    assert enabled(machine, "oldstyle") == "disabled"
+
 
 def test_a_unit_and_its_files_come_and_go_in_order(machine: Any) -> None:
     unit = "[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n"

@@ -22,7 +22,14 @@ from converge.resources.base import (
     Uses,
 )
 from converge.resources.service.service import SHORT, Service
-from converge.resources.service.systemd.names import FOLDERS, name_mistakes, short_name, stem, unit_files, unit_name
+from converge.resources.service.systemd.names import (
+    FOLDERS,
+    name_mistakes,
+    short_name,
+    stem,
+    unit_files,
+    unit_name,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -47,7 +54,8 @@ class SystemdService(Service):
         return short_name(self.name)
 
     def mistakes(self) -> Iterator[str]:
-        yield from name_mistakes(self.name)
+        runs = self.state is not None or bool(self.refreshed_by())
+        yield from name_mistakes(self.name, template=not runs)  # a template can be enabled, and masked
         yield from Service.mistakes(self)
         if self.masked and (self.enable or self.state == "running"):
             yield 'masked=True means that it cannot run; leave out enable=True and state="running"'
@@ -79,7 +87,10 @@ class SystemdService(Service):
             yield OwnsPath(f"{FOLDERS[0]}/{self.unit}")
 
     def triggers(self) -> Sequence[Trigger]:
-        return (UnitChanged(self.unit), PathChanged(FOLDERS[0], deep=True))
+        from converge.resources.service.systemd.install import sysv_links
+
+        links = () if self.enable is None else sysv_links(self.unit)
+        return (UnitChanged(self.unit), PathChanged(FOLDERS[0], deep=True), *map(PathChanged, links))
 
     def why_root(self) -> str | None:
         return None if os.geteuid() == 0 else "it manages a unit of the system"

@@ -22,6 +22,14 @@ _RESULTS: Final = {
     "protocol": "it did not do what its Type= promises",
     "exec-condition": "its ExecCondition= said no",
 }
+_RELOAD_RESULTS: Final = {
+    "exit-code": "its ExecReload= failed",
+    "signal": "its ExecReload= was killed",
+    "core-dump": "its ExecReload= was killed",
+    "timeout": "its ExecReload= took longer than its unit file allows",
+    "resources": "systemd could not get its ExecReload= what it needs",
+    "protocol": "it did not say that it had read its configuration",
+}
 START_LIMIT: Final = (
     "it was started too often in a short time, so systemd refuses to start it for a while "
     "(StartLimitBurst= and StartLimitIntervalSec= of its unit)"
@@ -42,7 +50,21 @@ def why_not_running(bus: Bus, unit: Unit, what: str) -> ResourceError:
     if condition is False and unit.active_state != "failed":
         return ResourceError(f"{unit.name} is not started by systemd: a Condition…= of its unit file does not hold")
     why = _why(result, code, status)
-    return ResourceError(f"{unit.name} {what}{f': {why}' if why else ''}{_journal(unit)}")
+    return ResourceError(f"{unit.name} {what}{f': {why}' if why else ''}{changed_by(bus, unit)}{_journal(unit)}")
+
+
+def why_not_reloaded(bus: Bus, unit: Unit, what: str) -> ResourceError:
+    """The error for a unit that runs on although it could not read its configuration anew."""
+    (result,) = bus.ask([get(unit.path, SERVICE, "ReloadResult")], ASK_WITHIN)
+    why = _RELOAD_RESULTS.get(str(result), "")
+    text = f"{unit.name} {what}; it still runs with the old configuration"
+    return ResourceError(f"{text}{f': {why}' if why else ''}{_journal(unit)}")
+
+
+def changed_by(bus: Bus, unit: Unit) -> str:
+    """The drop-ins of a unit, which may be what breaks it; to be added to a text."""
+    (paths,) = bus.ask([get(unit.path, UNIT, "DropInPaths")], ASK_WITHIN)
+    return f"; {', '.join(paths)} changes what its unit file says" if isinstance(paths, list) and paths else ""
 
 
 def last_words(bus: Bus, unit: Unit) -> str:

@@ -19,7 +19,7 @@ _SETTLES: Final = 600.0
 _NEVER_ENABLED: Final = {
     "static": "its unit file has no [Install] section, so it is started by other units only",
     "indirect": "its [Install] section only names other units; enable those",
-    "generated": "systemd makes its unit file anew at each start, from a script in /etc/init.d or the like",
+    "generated": "systemd makes its unit file anew at each start, as from /etc/fstab",
     "transient": "it was made by a program for this run of the machine only",
     "bad": "its unit file cannot be read",
 }
@@ -33,7 +33,14 @@ def judge(want: SystemdService, unit: Unit) -> State:
         if want.enable or want.state == "running":
             raise missing(want)
         return IN_SYNC
-    return (*_masked(want, unit), *_enabled(want, unit), *_running(want, unit))
+    try:
+        enabled = tuple(_enabled(want, unit))
+    except ResourceError:
+        # What cannot be enabled may run all the same; once it does, the next look says so.
+        if others := (*_masked(want, unit), *_running(want, unit)):
+            return others
+        raise
+    return (*_masked(want, unit), *enabled, *_running(want, unit))
 
 
 def missing(want: SystemdService) -> NotYet:
@@ -116,7 +123,8 @@ def _never_runs(want: SystemdService, unit: Unit) -> str | None:
     if unit.stale or unit.masked:  # systemd is about to read its files; what it knows now is not what will be
         return None
     if unit.load_state not in ("loaded", "not-found"):
-        return f"systemd cannot load {unit.name}: {unit.load_error or unit.load_state}"
+        changed = f"; {' and '.join(unit.drop_ins)} changes what its unit file says" if unit.drop_ins else ""
+        return f"systemd cannot load {unit.name}: {unit.load_error or unit.load_state}{changed}"
     if unit.type == "oneshot" and not unit.remains:
         return (
             f"{unit.name} runs once and ends (Type=oneshot without RemainAfterExit=yes), so it is never found running; "

@@ -34,6 +34,12 @@ def stem(name: str) -> str:
     return unit_name(name).rpartition(".")[0].partition("@")[0]
 
 
+def is_template(name: str) -> bool:
+    """Whether it is what instances are made of, such as ``getty@.service``, and no unit itself."""
+    base = unit_name(name).rpartition(".")[0]
+    return base.endswith("@") and base.count("@") == 1
+
+
 def unit_files(name: str) -> Iterator[str]:
     """What its unit file may be called, and the folder of its drop-ins."""
     full = unit_name(name)
@@ -47,8 +53,8 @@ def unit_files(name: str) -> Iterator[str]:
         yield f"{each}.d"
 
 
-def name_mistakes(name: str) -> Iterator[str]:
-    """Whatever is wrong with the name of a unit."""
+def name_mistakes(name: str, *, template: bool = False) -> Iterator[str]:
+    """Whatever is wrong with the name of a unit; with ``template``, of one or of a template."""
     full = unit_name(name)
     base = full.rpartition(".")[0]
     if not name or not base:
@@ -57,7 +63,7 @@ def name_mistakes(name: str) -> Iterator[str]:
         yield f"{name!r} is no name of a unit; it holds letters, digits and : - _ . \\ and, before an instance, @"
     elif len(full) > _LONGEST:
         yield f"the name is longer than {_LONGEST} characters"
-    elif base.endswith("@") and base.count("@") == 1:
+    elif is_template(name) and not template:
         yield f"{name} is a template; name an instance of it, such as {base}NAME"
     elif name.endswith((".device", ".scope", ".snapshot")):
         yield f"{name} cannot be started or stopped; it comes and goes by itself"

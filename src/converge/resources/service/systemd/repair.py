@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from converge import process
 from converge.resources.base import Busy, NotYet, ResourceError, State
 from converge.resources.service.systemd.bus import Bus, system_bus
 from converge.resources.service.systemd.calls import SYSTEMD, Call, Refused, get
 from converge.resources.service.systemd.failure import START_LIMIT, why_not_running
 from converge.resources.service.systemd.inspection import units_of
-from converge.resources.service.systemd.names import stem
+from converge.resources.service.systemd.install import is_sysv, sysv_install
+from converge.resources.service.systemd.names import is_template, stem
+from converge.resources.service.systemd.outcome import Verb, must_have_gone_well
 from converge.resources.service.systemd.shutdown import going_down
 from converge.resources.service.systemd.units import ASK_WITHIN, UNIT, Unit, is_stale
 
@@ -40,9 +43,9 @@ def repair(want: SystemdService, state: State) -> None:
         _enable(bus, want, unit)
     if "state" in wanted:
         if want.state == "running":
-            _start(bus, want, unit, "StartUnit")
+            _start(bus, want, unit, "start")
         else:
-            _finish(want, unit, _job(bus, want, unit, "StopUnit"), "stop")
+            _finish(bus, want, "stop", _job(bus, want, unit, "StopUnit"))
 
 
 def restart(want: SystemdService, *, reload: bool) -> None:
@@ -57,14 +60,13 @@ def restart(want: SystemdService, *, reload: bool) -> None:
         _read_files_again(bus, unit)
     # What was changed may be the cure, so that former failures should not count any more.
     bus.ask([Call("ResetFailedUnit", "s", (unit.name,))], ASK_WITHIN)
-    whether = "" if want.state == "running" else "Try"
-    _start(bus, want, unit, f"ReloadOr{whether}RestartUnit" if reload else f"{whether}RestartUnit")
+    _start(bus, want, unit, "reload" if reload and unit.active and _can_reload(bus, unit) else "restart")
 
 
 # --- what runs --------------------------------------------------------------------------------------------
 
 
-def _start(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> None:
+def _start(bus: Bus, want: SystemdService, unit: Unit, verb: Verb) -> None:
     if going_down(bus):
         raise Busy("the machine is shutting down", again=5.0)
     bus.ask([Call("RefUnit", "s", (unit.name,))], ASK_WITHIN)  # or else it is forgotten once it has ended, and why
@@ -74,12 +76,12 @@ def _start(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> None:
         bus.ask([Call("UnrefUnit", "s", (unit.name,))], ASK_WITHIN)
 
 
-def _start_and_watch(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> None:
+def _start_and_watch(bus: Bus, want: SystemdService, unit: Unit, verb: Verb) -> None:
     before = _run_of(bus, unit)
-    result = _job(bus, want, unit, verb)
-    if result == "failed" and before and _run_of(bus, unit) == before:
+    result = _job(bus, want, unit, _method(want, verb))
+    if result == "failed" and verb != "reload" and before and _run_of(bus, unit) == before:
         raise ResourceError(f"{unit.name} did not start: {START_LIMIT}")  # no attempt was made
-    _finish(want, unit, result, "start")
+    _finish(bus, want, verb, result)
     (now,) = units_of([want])
     if now.active and not (_must_prove_itself(bus, now) and _run_of(bus, now) != before):
         return
@@ -87,7 +89,18 @@ def _start_and_watch(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> N
         return  # it lives; or others have ended it, and the check that follows judges that
     (now,) = units_of([want])
     if not now.active:
-        raise why_not_running(bus, now, "ended right after it was started")
+        raise why_not_running(bus, now, f"ended right after it was {verb}ed")
+
+
+def _method(want: SystemdService, verb: Verb) -> str:
+    """What systemd calls it. Where nobody declares that it runs, it is only restarted if it still runs by then."""
+    whether = "Try" if verb == "restart" and want.state != "running" else ""
+    return f"{whether}{verb.capitalize()}Unit"
+
+
+def _can_reload(bus: Bus, unit: Unit) -> bool:
+    (answer,) = bus.ask([get(unit.path, UNIT, "CanReload")], ASK_WITHIN)
+    return answer is True
 
 
 def _must_prove_itself(bus: Bus, unit: Unit) -> bool:
@@ -112,17 +125,9 @@ def _job(bus: Bus, want: SystemdService, unit: Unit, verb: str) -> str:
         raise _in_words(error, unit) from error
 
 
-def _finish(want: SystemdService, unit: Unit, result: str, what: str) -> None:
-    if result == "done":
-        return
-    if result == "canceled":
-        raise Busy(f"somebody had another wish for {unit.name} meanwhile", again=0.5)
-    if result == "dependency":
-        raise ResourceError(f"{unit.name} did not {what}, as a unit that it needs failed")
-    if what == "stop":
-        raise ResourceError(f"{unit.name} did not stop ({result})")
+def _finish(bus: Bus, want: SystemdService, verb: Verb, result: str) -> None:
     (now,) = units_of([want])
-    raise why_not_running(system_bus(), now, "took too long to start" if result == "timeout" else "did not start")
+    must_have_gone_well(bus, now, verb, result)
 
 
 # --- its files --------------------------------------------------------------------------------------------
@@ -137,6 +142,9 @@ def _mask(bus: Bus, want: SystemdService, unit: Unit) -> None:
 
 
 def _enable(bus: Bus, want: SystemdService, unit: Unit) -> None:
+    if is_sysv(unit.name):
+        _enable_script(bus, unit, enable=want.enable is True)
+        return
     if not want.enable:
         calls = [Call("DisableUnitFiles", "asb", ([unit.name], runtime)) for runtime in (False, True)]
         _change_files(bus, unit, *calls)
@@ -144,6 +152,16 @@ def _enable(bus: Bus, want: SystemdService, unit: Unit) -> None:
     (answer,) = _change_files(bus, unit, Call("EnableUnitFiles", "asbb", ([unit.name], False, False)))
     if not answer[0]:
         raise ResourceError(f"{unit.name} cannot be enabled: its unit file has no [Install] section")
+
+
+def _enable_script(bus: Bus, unit: Unit, *, enable: bool) -> None:
+    command = sysv_install(unit.name, enable=enable)
+    if command is None:
+        raise ResourceError(f"{unit.name} is a script of System V, and this system has no systemd-sysv-install for it")
+    done = process.run(command, timeout=ASK_WITHIN)
+    if done.returncode:
+        raise ResourceError(f"{unit.name}: {command[0]} failed: {done.output.strip()}")
+    _reload(bus)
 
 
 def _change_files(bus: Bus, unit: Unit, *calls: Call) -> list[Any]:  # Any: what D-Bus carries
@@ -202,4 +220,7 @@ def _in_words(error: Refused, unit: Unit) -> ResourceError:
         return Busy(f"systemd is about to do the contrary to {unit.name}: {error}", again=2.0)
     if kind in ("AccessDenied", "InteractiveAuthorizationRequired"):
         return ResourceError(f"only root may do this to {unit.name}")
-    return ResourceError(f"systemd says of {unit.name}: {str(error).rstrip('.')}")
+    text = f"systemd says of {unit.name}: {str(error).rstrip('.')}"
+    if is_template(unit.name):
+        text += "; it is a template, which needs DefaultInstance= to be enabled, so name an instance of it"
+    return ResourceError(text)

@@ -14,7 +14,8 @@ from typing import Any, Final
 from converge.resources.base import ResourceError
 from converge.resources.service.systemd.bus import Bus
 from converge.resources.service.systemd.calls import SYSTEMD, Call, Refused, get
-from converge.resources.service.systemd.names import FOLDERS, unit_files
+from converge.resources.service.systemd.install import file_state_of
+from converge.resources.service.systemd.names import FOLDERS, is_template, unit_files
 
 UNIT: Final = f"{SYSTEMD}.Unit"
 SERVICE: Final = f"{SYSTEMD}.Service"
@@ -54,6 +55,8 @@ class Unit:
     remains: bool = True
     """A oneshot counts as active after its end."""
     load_error: str = ""
+    drop_ins: tuple[str, ...] = ()
+    """The files that change what its unit file says."""
     stale: bool = False
     """Its files were changed since systemd read them."""
     # Known of a service that was started a short while ago, or is about to be restarted:
@@ -126,7 +129,7 @@ def look(bus: Bus, names: Sequence[str], *, files: Collection[str], running: Col
     for (place, unit), state in zip(ask, states, strict=True):
         file_state = "" if isinstance(state, Refused) else str(state)
         writing = file_state.startswith("masked") and _is_being_written(unit.name)
-        units[place] = _with(unit, file_state=file_state, half_written=writing)
+        units[place] = _with(unit, file_state=file_state_of(unit.name, file_state), half_written=writing)
     stopped = [
         place
         for place, (name, unit) in enumerate(zip(names, units, strict=True))
@@ -188,18 +191,20 @@ def _is_young(name: str) -> bool:
 
 def _states(bus: Bus, names: Sequence[str]) -> list[Unit]:
     rows: list[Any] = []
-    for first in range(0, len(names), _NAMES_AT_ONCE):
-        (more,) = bus.ask([Call("ListUnitsByNames", "as", (list(names[first : first + _NAMES_AT_ONCE]),))], ASK_WITHIN)
+    listed = [name for name in names if not is_template(name)]
+    for first in range(0, len(listed), _NAMES_AT_ONCE):
+        (more,) = bus.ask([Call("ListUnitsByNames", "as", (listed[first : first + _NAMES_AT_ONCE],))], ASK_WITHIN)
         if isinstance(more, Refused):
             raise ResourceError(f"systemd does not list its units: {more}")
         rows += more
-    if len(rows) != len(names):
-        raise ResourceError(f"systemd was asked for {len(names)} units and told of {len(rows)}")
-    # One row for each name, in their order; the row of an alias is the unit's own.
-    return [
+    if len(rows) != len(listed):
+        raise ResourceError(f"systemd was asked for {len(listed)} units and told of {len(rows)}")
+    # One row for each name, in their order; the row of an alias is the unit's own. A template is no unit, only a file.
+    units = (
         Unit(own, load_state, active_state, sub_state, path, job)
         for own, _, load_state, active_state, sub_state, _, path, job, _, _ in rows
-    ]
+    )
+    return [Unit(name, "not-found") if is_template(name) else next(units) for name in names]
 
 
 def _details(bus: Bus, units: Sequence[Unit]) -> list[Unit]:
@@ -211,16 +216,19 @@ def _details(bus: Bus, units: Sequence[Unit]) -> list[Unit]:
     answers = iter(bus.ask(calls, ASK_WITHIN))
     found = []
     for unit in units:
-        error, stale = _or(next(answers), ["", ""]), _stale(unit, next(answers), next(answers))
+        error, told, known = (next(answers) for _ in range(3))
         type_, remains = "", True
         if unit.name.endswith(".service"):
             type_, remains = _or(next(answers), ""), _or(next(answers), True)
-        found.append(_with(unit, load_error=error[1], stale=stale, type=type_, remains=remains))
+        facts = {"drop_ins": tuple(_or(known, ())), "stale": _stale(unit, told, known)}
+        found.append(_with(unit, load_error=_or(error, ["", ""])[1], type=type_, remains=remains, **facts))
     return found
 
 
 def is_stale(bus: Bus, unit: Unit) -> bool:
     """Whether its files were changed since systemd read them."""
+    if is_template(unit.name):
+        return False
     told, known = bus.ask([get(unit.path, UNIT, name) for name in ("NeedDaemonReload", "DropInPaths")], ASK_WITHIN)
     return _stale(unit, told, known)
 
