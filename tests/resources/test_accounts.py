@@ -96,7 +96,6 @@ def properties(state: tuple[Change, ...]) -> dict[str, tuple[str | None, str | N
         User("bob", password_hash=HASH, locked=True, expires="never"),
         User("bob", locked=True),
         User("root", locked=True),
-        User("root", locked=False),
         User("converge-nobody", state="absent"),
         User("converge-nobody", state="absent", remove_home=True, groups=["devs"]),
         Group("devs"),
@@ -643,3 +642,13 @@ def test_a_home_that_holds_what_another_resource_owns_stays(
         leaving.check()
     gone = File(str(goer / "work" / "file"), state="absent")
     assert LEAVING.with_ownership(Ownership([LEAVING, gone])).check()
+
+
+@pytest.mark.parametrize("field", ["!", "!!", "*", "!*"])
+def test_an_account_without_a_password_is_locked_and_has_nothing_to_unlock(etc: Path, field: str) -> None:
+    shadow = etc / "shadow"
+    lines = [line for line in shadow.read_text().splitlines() if not line.startswith("ann:")]
+    shadow.write_text("\n".join([*lines, f"ann:{field}:19000:0:99999:7:::", ""]))
+    assert User("ann", locked=True).check() == ()
+    with pytest.raises(ResourceError, match="ann has no password that could be unlocked; give password_hash="):
+        User("ann", locked=False).check()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from converge.resources.accounts.database import ShadowEntry
 from converge.resources.accounts.user import NEVER, days
-from converge.resources.base import Change
+from converge.resources.base import Change, ResourceError
 
 if TYPE_CHECKING:
     from converge.resources.accounts.user import User
@@ -32,7 +32,11 @@ def shadow_differences(user: User, shadow: ShadowEntry | None) -> Iterator[Chang
     if user.password_hash is not None:
         if shadow.password != password_field(user):
             yield Change("password", HIDDEN, HIDDEN)
-    elif user.locked is not None and _is_locked(shadow.password) not in (None, user.locked):
+    elif user.locked is not None and _is_locked(shadow.password) is not user.locked:
+        if not shadow.password.strip("!*"):  # nothing is behind the lock: usermod -U refuses as well
+            raise ResourceError(
+                f"{user.name} has no password that could be unlocked; give password_hash=, or leave out locked=False"
+            )
         yield Change("locked", _yes(not user.locked), _yes(user.locked))
     if user.expires is not None and shadow.expires != days(user.expires):
         yield Change("expires", show_day(shadow.expires), user.expires)
@@ -43,11 +47,9 @@ def password_field(user: User) -> str:
     return ("!" if user.locked else "") + (user.password_hash or "")
 
 
-def _is_locked(field: str) -> bool | None:
-    """None where there is no password that could be either."""
-    if field.strip("!*") == "":
-        return None if field else False
-    return field.startswith("!")
+def _is_locked(field: str) -> bool:
+    """As ``passwd --status`` has it: no password can be ``!``, ``!!`` or ``*``, so nobody gets in by one."""
+    return field.startswith(("!", "*"))
 
 
 def show_day(day: int | None) -> str:

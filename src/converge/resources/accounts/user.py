@@ -74,7 +74,8 @@ class User(Account):
     password_hash: str | None = field(default=None, repr=False)
     """The password as a crypt(5) string, such as ``mkpasswd`` makes. Never shown. Unset: left as it is."""
     locked: bool | None = None
-    """Whether the password is locked. Keys still let the user in: ``expires`` shuts every way. Unset: left as it is."""
+    """Whether the password is locked, as ``passwd --status`` has it: an account without one is. Keys still let the user
+    in: ``expires`` shuts every way. Unset: left as it is."""
     expires: str | None = None
     """The day from which nobody can log in, as ``2027-01-31``, or ``never``. Unset: left as it is."""
     remove_home: bool = False
