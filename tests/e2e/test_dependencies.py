@@ -273,3 +273,14 @@ def test_a_check_that_hangs_holds_up_nobody_and_is_taken_up_again_when_it_comes_
     (place.managed / "open").unlink()
     (place.managed / "hangs").unlink()
     assert daemon.stop() == 0, "it ends, though a check hangs"
+
+
+def test_a_run_with_a_timeout_does_not_retry_what_can_never_work(place: Place) -> None:
+    """With so many retries it would end after hours."""
+    place.declare("""
+        r.file("/proc/version", content="x")
+        r.file(HERE / "there", content="x")
+    """)
+    said = place.once("--max-retries", "1000", "--detailed-exit-codes")
+    assert said.code == 3, said
+    assert said.statuses()["file:/proc/version"] == "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from converge.engine.events import Notice, Outcome
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
-from converge.resources.base import Busy, Change, NotYet, Refusal, Resource, ResourceError, State, Trigger
+from converge.resources.base import Busy, Change, NotYet, Permanent, Refusal, Resource, ResourceError, State, Trigger
 from converge.resources.file.regular import File
 from converge.resources.mount import Mount
 from converge.testing.simulator import Pretended
@@ -402,6 +403,50 @@ def test_quiet_waits_for_retries_but_not_for_what_may_never_come() -> None:
     bench.failed(only(bench.take()))
     bench.take()
     assert bench.scheduler.quiet()
+
+
+PERMANENT = [
+    Permanent("it is masked"),
+    NotYet("unit web.service does not exist", "package:web"),
+    PermissionError(errno.EACCES, "denied"),
+    OSError(errno.EROFS, "read-only"),
+]
+
+
+@pytest.mark.parametrize("error", PERMANENT, ids=lambda error: type(error).__name__)
+def test_a_run_that_ends_by_itself_does_not_wait_for_what_waiting_does_not_change(error: Exception) -> None:
+    bench = Bench(Pretended("a"), timeout=1.0)
+    bench.failed(only(bench.take()), error)
+    bench.take()
+    assert bench.scheduler.quiet()
+    assert bench.outcomes() == [("a", "failed")]
+
+
+def test_what_waiting_does_not_change_is_tried_again_once_something_else_has_changed() -> None:
+    bench = Bench(Pretended("a"), Pretended("b"), timeout=1.0)
+    first, second = bench.take()
+    bench.failed(first, Permanent("no such program"))
+    bench.checked(second, WRONG)
+    bench.applied(only(bench.take()))
+    verbs = {task.node.resource.identity(): task for task in bench.take()}
+    assert "a" in verbs, "b may have brought the program"
+    bench.checked(verbs["a"])
+    assert ("a", "ok") in bench.outcomes()
+
+
+def test_a_daemon_looks_again_at_what_waiting_does_not_change() -> None:
+    bench = Bench(Pretended("a"))
+    bench.failed(only(bench.take()), Permanent("it is masked"))
+    assert not bench.scheduler.quiet()
+    bench.now += 5
+    bench.checked(only(bench.take()))
+    assert bench.outcomes() == [("a", "failed"), ("a", "ok")]
+
+
+def test_what_waiting_may_help_is_waited_for() -> None:
+    bench = Bench(Pretended("a"), timeout=1.0)
+    bench.failed(only(bench.take()), ResourceError("the mirror does not answer"))
+    assert not bench.scheduler.quiet()
 
 
 # --- somebody else's work ------------------------------------------------------------------------------------------

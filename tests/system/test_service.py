@@ -240,6 +240,7 @@ def test_what_cannot_be_is_said_clearly(machine: Any) -> None:
     machine.write(PATH, blueprint('r.service("again", state="running", retry=0)'))
     assert "it was started too often in a short time" in of(once(machine), "service:again")["error"]
 
+
 def test_a_failed_reload_leaves_the_old_configuration_and_says_why(machine: Any) -> None:
     refuses = "ExecReload=/bin/sh -c 'echo unknown directive in line 7 >&2; exit 1'"
     put_unit(machine, "refuses.service", refuses)

@@ -32,6 +32,7 @@ from converge.engine.ancestry import goes_without, missed, pending_above, unconf
 from converge.engine.feuds import Feuds
 from converge.engine.ledger import Ledger
 from converge.engine.node import NO_EDGES, Held, Loose, Node, TaskVerb, Verdict
+from converge.engine.permanence import is_permanent
 from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs, undo_each_other
@@ -82,6 +83,9 @@ class Scheduler:
         self._at_work: Counter[type[Resource]] = Counter()
         """How many of each kind are being applied or refreshed."""
         self._feuds = Feuds()
+        self._ends_by_itself = bool(settings.timeout) and not planning
+        self._vain: set[Node] = set()
+        """Those that failed in a way that waiting does not change, since anything last changed."""
         self._quiet_until: dict[type[Resource], float] = {}
         self._adopt(graph, now)
 
@@ -409,7 +413,8 @@ class Scheduler:
             return
         if isinstance(error, NotYet) and (self._will_come(node, error, now, took) or self._lacks(node)):
             return
-        self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"))
+        vain = self._ends_by_itself and is_permanent(error)
+        self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"), vain=vain)
 
     def _will_come(self, node: Node, error: NotYet, now: float, took: float) -> bool:
         """Whether what is missing may yet be brought by something that this one stands on."""
@@ -547,9 +552,18 @@ class Scheduler:
     def _changed(self, node: Node, state: State, now: float, took: float) -> None:
         self.last_change = now
         self._right(node)
+        if self._vain:
+            self._try_again(node, now)
         self.teller.tell(node, "changed", state, took)
         self._follow(node, now)
         self._release(node, now)
+
+    def _try_again(self, changed: Node, now: float) -> None:
+        """What waiting does not help may be what this change was for."""
+        vain, self._vain = self._vain, set()
+        for node in vain - {changed}:
+            if not node.retired:
+                self._make_dirty(node, now, now)
 
     def _follow(self, node: Node, now: float) -> None:
         """It was changed: what depends on it is looked at again."""
@@ -608,14 +622,29 @@ class Scheduler:
         self.teller.tell(node, "pending", state, took, reason=node.reason)
         self._release(node, now)
 
-    def _failed(self, node: Node, text: str, state: State, now: float, took: float, *, looked: bool = False) -> None:
-        """``looked``: only a check was made, so that what was heard meanwhile is no echo of our own doing."""
+    def _failed(
+        self,
+        node: Node,
+        text: str,
+        state: State,
+        now: float,
+        took: float,
+        *,
+        looked: bool = False,
+        vain: bool = False,
+    ) -> None:
+        """``looked``: only a check was made, so that what was heard meanwhile is no echo of our own doing.
+
+        ``vain``: waiting does not help; it is tried again once another resource has changed.
+        """
         resource, heard = node.resource, node.dirty
         known = node.noncompliant and node.error == text
         node.verdict, node.failing, node.error = Verdict.FAILED, state, text
         node.attempts += 1
-        node.noncompliant = node.attempts > self._most_retries(node)
-        if self.planning:
+        node.noncompliant = vain or node.attempts > self._most_retries(node)
+        if vain:
+            self._vain.add(node)
+        if self.planning or vain:
             node.dirty = False
         elif (heard and not looked) or not (heard or node.noncompliant):
             node.another_try = heard

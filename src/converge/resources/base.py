@@ -65,6 +65,14 @@ class ResourceError(Exception):
     """A check or an apply could not be done. The message is one sentence for the owner of the machine."""
 
 
+class Permanent(ResourceError):
+    """Time alone does not change it: something on the machine, or in the blueprint, has to.
+
+    A daemon looks again all the same, as after any failure. A run that ends by itself does so once another resource
+    has changed, and else does not wait.
+    """
+
+
 class Refusal(ResourceError):
     """What is there must not be replaced, and its owner is told to move it away, or how to lose it.
 

@@ -15,6 +15,7 @@ from converge.resources.base import (
     Owned,
     OwnsPath,
     PathChanged,
+    Permanent,
     Resource,
     ResourceError,
     State,
@@ -107,7 +108,7 @@ class Timezone(Resource):
             pass  # said below
         if not os.path.isdir(ZONES):
             raise NotYet(f"{ZONES} does not exist; it is in the package tzdata", "package:tzdata", changes)
-        raise ResourceError(f"{ZONES} has no time zone called {self.name}")
+        raise Permanent(f"{ZONES} has no time zone called {self.name}")
 
 
 def _linked() -> str | None:

@@ -10,7 +10,7 @@ from converge.resources.accounts import tools
 from converge.resources.accounts.database import Database, GroupEntry, UserEntry
 from converge.resources.accounts.home_removal import removal
 from converge.resources.accounts.passwords import HIDDEN, shadow_differences
-from converge.resources.base import IN_SYNC, Change, NotYet, ResourceError, State
+from converge.resources.base import IN_SYNC, Change, NotYet, Permanent, ResourceError, State
 
 if TYPE_CHECKING:
     from converge.resources.accounts.group import Group
@@ -58,9 +58,9 @@ def _group_differences(group: Group, there: GroupEntry) -> Iterator[Change]:
 
 def _judge_foreign_group(group: Group, there: GroupEntry) -> State:
     if group.state == "absent":
-        raise ResourceError(f"group {group.name} {_ELSEWHERE}, so it cannot be removed here")
+        raise Permanent(f"group {group.name} {_ELSEWHERE}, so it cannot be removed here")
     for change in _group_differences(group, there):
-        raise ResourceError(f"group {group.name} {_ELSEWHERE}, so its {change.property} cannot be changed here")
+        raise Permanent(f"group {group.name} {_ELSEWHERE}, so its {change.property} cannot be changed here")
     return IN_SYNC
 
 
@@ -72,7 +72,7 @@ def user_changes(user: User, database: Database) -> State:
     there = database.user(user.name)
     if user.state == "absent":
         if there is not None and not there.local:
-            raise ResourceError(f"user {user.name} {_ELSEWHERE}, so it cannot be removed here")
+            raise Permanent(f"user {user.name} {_ELSEWHERE}, so it cannot be removed here")
         if there is None:
             return IN_SYNC
         home = removal(there, database, user.ownership) if user.remove_home else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from converge.resources.accounts.database import ShadowEntry
 from converge.resources.accounts.user import NEVER, days
-from converge.resources.base import Change, ResourceError
+from converge.resources.base import Change, Permanent
 
 if TYPE_CHECKING:
     from converge.resources.accounts.user import User
@@ -34,7 +34,7 @@ def shadow_differences(user: User, shadow: ShadowEntry | None) -> Iterator[Chang
             yield Change("password", HIDDEN, HIDDEN)
     elif user.locked is not None and _is_locked(shadow.password) is not user.locked:
         if not shadow.password.strip("!*"):  # nothing is behind the lock: usermod -U refuses as well
-            raise ResourceError(
+            raise Permanent(
                 f"{user.name} has no password that could be unlocked; give password_hash=, or leave out locked=False"
             )
         yield Change("locked", _yes(not user.locked), _yes(user.locked))

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from converge.resources.base import IN_SYNC, Change, ResourceError, State
+from converge.resources.base import IN_SYNC, Change, Permanent, State
 from converge.resources.file.batch import Batch
 from converge.resources.file.content import Content, current, desired, same
 from converge.resources.file.errors import shown
@@ -80,7 +80,7 @@ def refuse_other_types(file: File, status: os.stat_result) -> None:
 def refuse_kept_link(file: File, target: str) -> None:
     """Where content is only edited or left alone, a link in the file's place gives nothing to start from."""
     if not file.is_whole():
-        raise ResourceError(
+        raise Permanent(
             f"{shown(file.at)} is a symbolic link to {shown(target)}; declare that file instead, "
             "or the whole content of this one"
         )

@@ -18,6 +18,7 @@ from converge.resources.base import (
     Owned,
     OwnsPath,
     PathChanged,
+    Permanent,
     ResourceError,
     State,
     Trigger,
@@ -231,7 +232,7 @@ class Directory(Entry):
         if not self.force:
             return (removal,)
         if holds_mount(f"{real_path(folder)}/{self.name()}", mount_points()):  # before anything on it is touched
-            raise ResourceError(f"{shown(self.at)} has a file system mounted in it; unmount that first")
+            raise Permanent(f"{shown(self.at)} has a file system mounted in it; unmount that first")
         self._refuse_held(folder)
         try:
             count = count_below(folder, self.name())
@@ -243,7 +244,7 @@ class Directory(Entry):
         real = f"{real_path(folder)}/{self.name()}"
         if claim := held_below(self.at, real, self.ownership or NOTHING, self.id):
             place = f" ({claim.where})" if claim.where.file else ""
-            raise ResourceError(f"{shown(self.at)} holds what {claim.id}{place} owns, so it is not removed")
+            raise Permanent(f"{shown(self.at)} holds what {claim.id}{place} owns, so it is not removed")
 
     def _remove(self, batch: Batch) -> None:
         folder = find_folder(self, batch)

@@ -10,7 +10,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from converge.resources.base import ResourceError
+from converge.resources.base import Permanent
 from converge.resources.file.errors import shown
 from converge.resources.file.names import owner_name
 from converge.resources.file.ownership import Metadata
@@ -32,7 +32,7 @@ def refuse_foreign(
     Also where a program that others chose would get set-user-id or set-group-id bits: whoever runs it is who owns it.
     """
     if place.exposed and stat.S_ISREG(status.st_mode) and wanted.mode & _RUNS_AS_OWNER:
-        raise ResourceError(
+        raise Permanent(
             f"{shown(entry.at)} gets no set-user-id or set-group-id bit: others can write to its directory, "
             "and may have chosen what is in it; declare its whole content, with content= or source="
         )
@@ -41,7 +41,7 @@ def refuse_foreign(
     opens = wanted.mode & ~stat.S_IMODE(status.st_mode) & _OPEN or wanted.access
     if wanted.moves(status) or opens or edited:
         others = "others" if place.holder is None else owner_name(place.holder)
-        raise ResourceError(
+        raise Permanent(
             f"{shown(entry.at)} belongs to {owner_name(status.st_uid)} and is not readable by everybody; {others} may "
             "have moved it there, so it is neither given away nor edited; if it is the right one, chown and chmod it "
             "as declared, else remove it"
@@ -58,7 +58,7 @@ def is_hidden(entry: Entry, status: os.stat_result, place: Place, uid: int | Non
 def refuse_foreign_links(entry: Entry, status: os.stat_result, place: Place) -> None:
     """A file of several links may be one of the system's; a copy of it would give its content away."""
     if place.exposed and status.st_nlink > 1 and status.st_uid != place.holder:
-        raise ResourceError(
+        raise Permanent(
             f"{shown(entry.at)} has {status.st_nlink} hard links and belongs to {owner_name(status.st_uid)}, in a "
             "directory where others may have linked it; remove it, or declare its whole content"
         )

@@ -12,7 +12,7 @@ import stat
 from types import TracebackType
 
 from converge.openflags import open_flags
-from converge.resources.base import ResourceError
+from converge.resources.base import Permanent
 from converge.resources.file.errors import shown
 from converge.resources.file.handles import changeable
 from converge.resources.file.names import owner_name
@@ -158,15 +158,15 @@ def read_safely(path: str) -> int:
 def _open_regular(handle: int, place: Place, name: str, path: str) -> int:
     # Looked at first, since opening a device may have effects.
     if not stat.S_ISREG(look_closer(handle, name).st_mode):
-        raise ResourceError(f"{shown(path)} is not a regular file")
+        raise Permanent(f"{shown(path)} is not a regular file")
     file = os.open(name, _READ, dir_fd=handle)
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
-            raise ResourceError(f"{shown(path)} is not a regular file")
+            raise Permanent(f"{shown(path)} is not a regular file")
         if discloses(place, status):
             whose = owner_name(status.st_uid)
-            raise ResourceError(
+            raise Permanent(
                 f"{shown(path)} belongs to {whose} and is not readable by everybody, in a directory where others may "
                 "have put it, so it is not copied from there; keep it where only root can write"
             )
@@ -223,7 +223,7 @@ class _Links:
             while len(self.names) > 1 or self._is_link(self.names[0]):
                 self._next()
                 if not self.names:
-                    raise ResourceError(f"{shown(self.path)} is not a regular file")
+                    raise Permanent(f"{shown(self.path)} is not a regular file")
             return _open_regular(self.at, self.place, self.names[0], self.path)
         finally:
             os.close(self.at)
@@ -252,13 +252,13 @@ class _Links:
     def _target(self, name: str) -> str:
         status = look_closer(self.at, name)
         if not stat.S_ISLNK(status.st_mode):
-            raise ResourceError(f"{shown(self.path)} is not a directory")
+            raise Permanent(f"{shown(self.path)} is not a directory")
         if not trusted(status.st_uid):
-            raise ResourceError(
+            raise Permanent(
                 f"the path passes through the symbolic link {shown(self.path)} owned by "
                 f"{owner_name(status.st_uid)}, who could point it elsewhere"
             )
         self.left -= 1
         if self.left < 0:
-            raise ResourceError(f"{shown(self.path)} passes through too many symbolic links")
+            raise Permanent(f"{shown(self.path)} passes through too many symbolic links")
         return os.readlink(name, dir_fd=self.at)

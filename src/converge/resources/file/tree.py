@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from converge.openflags import open_flags
-from converge.resources.base import ResourceError
+from converge.resources.base import Permanent, ResourceError
 from converge.resources.file.comparison import is_exposed
 from converge.resources.file.errors import shown
 from converge.resources.file.giving import give
@@ -143,7 +143,7 @@ def remove_tree(folder: int, name: str, path: str) -> None:
 
 def _refuse_mounts(real: str, path: str) -> None:
     if holds_mount(real, mount_points()):
-        raise ResourceError(f"{shown(path)} has a file system mounted in it; unmount that first")
+        raise Permanent(f"{shown(path)} has a file system mounted in it; unmount that first")
 
 
 def _remove(folder: int, name: str, before_each: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from converge import process
-from converge.resources.base import Change, NotYet, ResourceError
+from converge.resources.base import Change, NotYet, Permanent, ResourceError
 from converge.resources.file.names import owner_name
 from converge.resources.file.traverse import Directories
 from converge.resources.file.trust import trusted
@@ -54,7 +54,7 @@ def differences(it: Mount, table: Table) -> Iterator[Change]:
 def require_place(it: Mount, changes: tuple[Change, ...]) -> None:
     """Raises NotYet where there is nothing to mount on, or nothing to mount."""
     if os.path.realpath(it.path) != it.path:
-        raise ResourceError(f"{it.path} is, or leads through, a symbolic link; declare {os.path.realpath(it.path)}")
+        raise Permanent(f"{it.path} is, or leads through, a symbolic link; declare {os.path.realpath(it.path)}")
     if not os.path.lexists(it.path):
         raise NotYet(f'{it.path} does not exist; declare it with r.directory("{it.path}")', f"file:{it.path}", changes)
     source = it.device()
@@ -110,7 +110,7 @@ def unmount(it: Mount) -> None:
 def unmount_one(it: Mount) -> None:
     """Take away what was mounted there last."""
     if it.path == "/":
-        raise ResourceError("the root file system is not replaced while the system runs")
+        raise Permanent("the root file system is not replaced while the system runs")
     _run(it, ["umount", "--", it.path])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, ResourceError, State
+from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Permanent, ResourceError, State
 from converge.resources.service.systemd.names import stem
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def judge(want: SystemdService, unit: Unit) -> State:
         return IN_SYNC
     try:
         enabled = tuple(_enabled(want, unit))
-    except ResourceError:
+    except Permanent:
         # What cannot be enabled may run all the same; once it does, the next look says so.
         if others := (*_masked(want, unit), *_running(want, unit)):
             return others
@@ -66,13 +66,13 @@ def _enabled(want: SystemdService, unit: Unit) -> Iterator[Change]:
     if want.enable is False and state in ("enabled", "enabled-runtime"):
         yield Change("enable", state, "disabled")
     elif want.enable is False and state == "generated":
-        raise ResourceError(f"{unit.name} cannot be disabled: {_NEVER_ENABLED[state]}")
+        raise Permanent(f"{unit.name} cannot be disabled: {_NEVER_ENABLED[state]}")
     elif want.enable is True and state.startswith("masked"):
         if want.masked is None:
-            raise ResourceError(f"{unit.name} is masked, so it cannot be enabled; masked=False has it unmasked")
+            raise Permanent(f"{unit.name} is masked, so it cannot be enabled; masked=False has it unmasked")
         yield Change("enable", "masked", "enabled")
     elif want.enable is True and state in _NEVER_ENABLED:
-        raise ResourceError(f"{unit.name} cannot be enabled: {_NEVER_ENABLED[state]}")
+        raise Permanent(f"{unit.name} cannot be enabled: {_NEVER_ENABLED[state]}")
     elif want.enable is True and state not in ("enabled", "alias"):
         yield Change("enable", state, "enabled")
 
@@ -88,7 +88,7 @@ def _running(want: SystemdService, unit: Unit) -> Iterator[Change]:
         yield Change("state", "running" if unit.active else "restarting", "stopped")
     elif want.state == "running" and not unit.active:
         if why := _never_runs(want, unit):
-            raise ResourceError(why)
+            raise Permanent(why)
         yield Change("state", "failed" if unit.active_state == "failed" else "stopped", "running")
 
 
