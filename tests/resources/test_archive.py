@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import http.server
@@ -17,7 +18,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -362,9 +363,20 @@ def test_all_of_it_has_its_owner(tmp_path: Path, app: Path) -> None:
     assert raised.value.needs == "user:nosuchuser"
 
 
+class Served(NamedTuple):
+    """A server, and what it was sent as ``Authorization``."""
+
+    host: str
+    authorizations: list[str | None]
+
+    def __call__(self, path: str) -> str:
+        return f"https://{self.host}/{path}"
+
+
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """What is in a folder, by https from this machine; trusted because a certificate of the test's own is."""
+    authorizations: list[str | None] = []
     key, certificate = tmp_path / "key", tmp_path / "certificate"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -378,6 +390,15 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         def __init__(self, *args: Any) -> None:  # Any: the server's own
             super().__init__(*args, directory=str(tmp_path))
 
+        def do_GET(self) -> None:
+            if self.path.startswith("/elsewhere/"):
+                self.send_response(302)
+                self.send_header("Location", self.path.removeprefix("/elsewhere"))
+                self.end_headers()
+                return
+            authorizations.append(self.headers.get("Authorization"))
+            super().do_GET()
+
         def log_message(self, *args: object) -> None:
             pass
 
@@ -387,12 +408,12 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield lambda name: f"https://localhost:{server.server_port}/{name}"
+        yield Served(f"localhost:{server.server_port}", authorizations)
         server.shutdown()
         thread.join()
 
 
-def test_a_download(tmp_path: Path, app: Path, served: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download(tmp_path: Path, app: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     dest = tmp_path / "dest"
     converge(Archive(str(dest), served(app.name), checksum=sha256(app), strip=1))
     assert tree(dest) == {"run.sh": "run", "lib/a": "A"}
@@ -406,6 +427,22 @@ def test_a_download(tmp_path: Path, app: Path, served: Callable[[str], str], mon
     with pytest.raises(ResourceError, match="certificate verify failed"):
         Archive(str(tmp_path / "no"), served(app.name), checksum=sha256(app)).apply(absent.check())
     assert not (tmp_path / "no").exists()
+
+
+def test_a_download_with_a_password(tmp_path: Path, app: Path, served: Served) -> None:
+    """The last @ ends it. It goes to the server that it is for, not where that one leads, and is not shown."""
+    url = f"https://me:p@ss%2Fw0rd@{served.host}/{{}}?private_token=t0ken"
+    shown = f"https://***@{served.host}/app.tar.gz?private_token=*** (sha256:{sha256(app)[7:19]}…)"
+    it = Archive(str(tmp_path / "dest"), url.format(app.name), checksum=sha256(app))
+    assert [change.to for change in converge(it)] == [shown]
+    assert served.authorizations == ["Basic " + base64.b64encode(b"me:p@ss/w0rd").decode()]
+    converge(Archive(str(tmp_path / "dest2"), url.format(f"elsewhere/{app.name}"), checksum=sha256(app)))
+    assert served.authorizations[1:] == [None]
+    for name in ("none", "key"):
+        absent = Archive(str(tmp_path / "no"), url.format(name), checksum=sha256(app))
+        with pytest.raises(ResourceError) as raised:
+            absent.apply(absent.check())
+        assert "p@ss" not in str(raised.value) and "w0rd" not in str(raised.value) and "t0ken" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from converge.process import variables
 from converge.resources import stirred
 from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
 from converge.resources.git import Git, commands
+from converge.urls import hide_credentials
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -215,7 +216,7 @@ def test_what_does_not_exist_is_said_and_nothing_is_left(tmp_path: Path, upstrea
 
 
 def test_passwords_and_tokens_are_not_shown(tmp_path: Path, upstream: Repository) -> None:
-    assert commands.masked("https://token@host/x ssh://me:pw@host/y git@host:z") == (
+    assert hide_credentials("https://token@host/x ssh://me:pw@host/y git@host:z") == (
         "https://***@host/x ssh://me:***@host/y git@host:z"
     )
     it = Git(str(tmp_path / "dest"), "https://me:secret@localhost:1/x")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from converge import process
 from converge.process.variables import NETWORK
 from converge.resources.base import ResourceError
+from converge.urls import hide_credentials
 
 if TYPE_CHECKING:
     from converge.resources.git import Git
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _FILE = re.compile(r"^[ MTADRCU]{2} (.+)$", re.MULTILINE)
 _REMARK = re.compile(r"(warning|hint|error|fatal): ")
-_USERINFO = re.compile(r"(\bhttps?://)[^/@\s]*@|(://[^/@:\s]*):[^/@\s]*@")
 _MOST_FILES = 5
 
 
@@ -30,11 +30,6 @@ class Named(NamedTuple):
 
     commit: str
     ref: str | None = None
-
-
-def masked(text: str) -> str:
-    """The text without the passwords and tokens that addresses may hold."""
-    return _USERINFO.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}:***@", text)
 
 
 def head(it: Git, path: str) -> str | None:
@@ -73,9 +68,8 @@ def resolve(it: Git, path: str | None) -> Named:
     for ref in ("HEAD", branch):
         if ref in asked and ref in found:
             return Named(found[ref], ref)
-    raise ResourceError(
-        f"{masked(it.repo)} has no branch and no tag {it.revision}; a commit is written with all of its 40 digits"
-    )
+    repo = hide_credentials(it.repo)
+    raise ResourceError(f"{repo} has no branch and no tag {it.revision}; a commit is written with all of its 40 digits")
 
 
 def create(it: Git, path: str) -> None:
@@ -111,7 +105,7 @@ def _fetch(it: Git, path: str, named: Named) -> str:
         # Not every server gives a commit that no name leads to; then all that has a name is fetched.
         _must(it, path, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
     if not _has(it, path, named.commit):
-        raise ResourceError(f"{masked(it.repo)} has no commit {named.commit}")
+        raise ResourceError(f"{hide_credentials(it.repo)} has no commit {named.commit}")
     return named.commit
 
 
@@ -120,7 +114,7 @@ def _commit_in(output: str) -> str:
     for line in output.splitlines():
         if _COMMIT.fullmatch(line):
             return line
-    raise ResourceError(f"git answered {masked(' '.join(output.split()))!r} instead of a commit")
+    raise ResourceError(f"git answered {hide_credentials(' '.join(output.split()))!r} instead of a commit")
 
 
 def _has(it: Git, path: str, commit: str) -> bool:
@@ -130,7 +124,7 @@ def _has(it: Git, path: str, commit: str) -> bool:
 def _must(it: Git, path: str | None, *words: str) -> str:
     result = _run(it, path, *words)
     if result.returncode != 0:
-        said = masked(" ".join(result.output.split())) or result.ending()
+        said = hide_credentials(" ".join(result.output.split())) or result.ending()
         verb = next(word for word in words if not word.startswith("-") and "=" not in word)
         raise (ResourceError if path is None else Unreadable)(f"git {verb} failed: {said}")
     return result.output
