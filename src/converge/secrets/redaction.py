@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
 from typing import TYPE_CHECKING, TextIO, cast
 from urllib.parse import unquote
 
-from converge.urls import HIDDEN, credentials_in, places, without
+from converge.urls import HIDDEN, credentials_in, may_have_any, places, without
 
 if TYPE_CHECKING:
     from converge.resources.base import Resource
@@ -82,7 +81,7 @@ class Redactor:
             if type(value) is str:
                 if "://" in value:
                     self._learn_url(value)
-            elif isinstance(value, tuple | list | dict):
+            elif value and isinstance(value, tuple | list | dict):
                 for text in texts_in(value):
                     self._learn_url(text)
 
@@ -104,6 +103,8 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """``text`` without any secret, and without the credentials of the URLs in it."""
+        if not self._forms.all and not may_have_any(text):
+            return text
         return without(text, chain(self._forms.places(text), places(text)))
 
     def finds(self, value: object) -> bool:
@@ -140,8 +141,12 @@ class Redactor:
 
 @lru_cache(maxsize=256)
 def _options_of(kind: type[Resource]) -> Callable[[Resource], Iterable[object]]:
-    """What gives the values of all options of a kind of resource."""
-    return attrgetter("id", *(field.name for field in dataclasses.fields(kind) if field.init))
+    """What gives the values of a kind's own options, without those that every kind has."""
+    from converge.resources.base import Resource
+
+    of_all = {field.name for field in dataclasses.fields(Resource)}
+    own = [field.name for field in dataclasses.fields(kind) if field.init and field.name not in of_all]
+    return lambda resource: [getattr(resource, name) for name in own]
 
 
 class _Stream:

@@ -44,11 +44,6 @@ class Archive(Resource):
 
     The archive is a tar, also compressed by gzip, bzip2 or xz, or a zip. What it was unpacked from stands in a small
     file inside the directory, so that nothing needs to be remembered elsewhere. Single files are not guarded.
-
-    Of two members with one name the later counts, as with GNU tar. A time that the system cannot keep is left out.
-    Names in a zip are read as Info-ZIP does: UTF-8 where the zip says so or was made on Unix, code page 437 where it
-    was made on DOS, and then backslashes separate directories. What leads outside of the directory, links
-    included, is refused, and so are devices and pipes.
     """
 
     kind: ClassVar[str] = "archive"

@@ -45,8 +45,7 @@ class Git(Resource):
     The revision is a branch, a tag, a commit with all of its digits, or ``HEAD``, the remote repository's own choice.
     What a branch stands for is asked when the checkout is looked at: at the start of the daemon, and when the checkout
     or its declaration changes; a push elsewhere is no news here. The checkout has a *detached* HEAD. Submodules are
-    left out. A file that holds what was committed, or what git makes of that at a checkout, counts as unchanged, also
-    where attributes would have git commit something else (such as CRLF below ``*.txt text``).
+    left out.
     """
 
     kind: ClassVar[str] = "git"
