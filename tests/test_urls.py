@@ -121,6 +121,12 @@ def test_what_another_program_takes_for_the_host() -> None:
     assert not it.finds("p@ss-w0rd"), "it is no secret of r.secret, and refuses no option"
 
 
+def test_a_users_name_is_not_hidden_everywhere() -> None:
+    it = Redactor()
+    it.learn_credentials(Archive("/a", "https://deploy:deploy@one/ https://grafana@two/ ssh://backup@three/"))
+    assert it.redact("user:deploy grafana backup") == "user:deploy grafana backup"
+
+
 BLUEPRINT = """
 from converge import Run, blueprint
 

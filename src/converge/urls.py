@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import unquote
 
 HIDDEN: Final = "***"
 """What is shown in the place of a secret."""
@@ -105,9 +104,16 @@ def _before_hosts(text: str) -> Iterator[Credential]:
         end = start + len(userinfo)
         if _SSH.search(text[max(0, match.start() - 20) : match.start()]):
             if colon:
-                yield Credential(end - len(password), end, password)
+                yield Credential(end - len(password), end, _secret(user, password))
         else:
-            yield Credential(start, end, password if colon or len(user) < _TOKEN else user)
+            yield Credential(start, end, _secret(user, password))
+
+
+def _secret(user: str, password: str) -> str:
+    """Empty where it may be a user's name, which stands in many other texts."""
+    if password:
+        return "" if password == user else password
+    return user if len(user) >= _TOKEN else ""
 
 
 def _userinfo(text: str, start: int, escape: str) -> str:
@@ -165,6 +171,8 @@ def _value(escape: str) -> re.Pattern[str]:
 
 
 def _decoded(text: str) -> str:
+    from urllib.parse import unquote  # for the few that have any; it takes a while to load
+
     while (plain := unquote(text)) != text:
         text = plain
     return text

@@ -449,6 +449,7 @@ UNIX, DOS, NTFS = 3, 0, 11
         ((b"d/e\\f", DOS, 0, b""), "d/e\\f"),
         ((b"d\\e", UNIX, 0, b""), "d\\e"),
         ((b"d\\", DOS, 0x800, b""), "d/"),
+        ((b"a\0b", UNIX, 0, b""), "a"),
     ],
 )
 def test_names_in_a_zip(tmp_path: Path, member: tuple[bytes, int, int, bytes], path: str) -> None:

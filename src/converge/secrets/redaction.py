@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, TextIO, cast
-from urllib.parse import unquote
 
 from converge.urls import HIDDEN, credentials_in, may_have_any, places, without
 
@@ -89,6 +88,8 @@ class Redactor:
         credentials = list(credentials_in(text))
         if not credentials:
             return
+        from urllib.parse import unquote
+
         from converge.secrets.forms import forms_of
 
         known: set[str] = set()

@@ -153,7 +153,7 @@ class _Target:
 
     def hard_link(self, name: str, target: str | None) -> None:
         """Another name of a file, or of a symbolic link, that was unpacked before."""
-        if target is None or target not in self._files | self._links.keys():
+        if target is None or (target not in self._files and target not in self._links):
             raise _refused(f"{name} is a hard link to something that is no file unpacked before it")
         if name == target:
             return

@@ -18,7 +18,7 @@ _HPFS: Final = 6
 
 def zip_name(info: zipfile.ZipInfo) -> str:
     """Its path, with ``/`` between the parts, and at the end of a directory's."""
-    name = _decoded(info)
+    name = _decoded(info).partition("\0")[0]
     # What writes them so is found on Windows alone; elsewhere a backslash is a character like others.
     return name.replace("\\", "/") if info.create_system == _DOS and "/" not in name else name
 

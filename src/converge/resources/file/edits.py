@@ -51,6 +51,13 @@ class Line:
             return _insert(lines, [self.text], eol, self.after, self.before)
         return self._put(lines, at, eol)
 
+    def edit_among(self, twins: Sequence[Line], lines: list[str], eol: str) -> list[str]:
+        """The lines as they should be, where others have the same text in other places: each has its own."""
+        at = _shared_out(twins, lines)[self.after, self.before]
+        if at is None:
+            return _insert(lines, [self.text], eol, self.after, self.before)
+        return self._put(lines, at, eol)
+
     def _put(self, lines: list[str], at: int, eol: str) -> list[str]:
         end = lines[at][len(body(lines[at])) :]
         if not self.text and not end:
@@ -65,13 +72,6 @@ class Line:
 
     def _hits(self, line: str) -> bool:
         return body(line) == self.text or (self.match is not None and _found(self.match, line))
-
-    def edit_among(self, twins: Sequence[Line], lines: list[str], eol: str) -> list[str]:
-        """The lines as they should be, where others have the same text in other places: each has its own."""
-        at = _shared_out(twins, lines)[self.after, self.before]
-        if at is None:
-            return _insert(lines, [self.text], eol, self.after, self.before)
-        return self._put(lines, at, eol)
 
     def _place(self, lines: list[str], among: Sequence[int]) -> int | None:
         """The line, of these, that is, or is to become, this one."""
