@@ -118,15 +118,16 @@ def _secret(user: str, password: str) -> str:
 
 def _userinfo(text: str, start: int, escape: str) -> str:
     """What stands before the last ``@`` of the host's part; empty where there is none."""
+    at = f"{escape}40" if escape else "@"
     authority = _authority(escape).match(text, start)[0]  # type: ignore[index]  # it may be empty, but is found
-    userinfo, at, _ = authority.rpartition(f"{escape}40" if escape else "@")
-    if at or escape:
+    userinfo, found, _ = authority.rpartition(at)
+    if found:
         return userinfo
-    host, colon, port = authority.rpartition(":")
-    if not colon or host.startswith("[") or _PORT.match(port):
+    host, colon, port = _halves(authority, escape)
+    if not colon or host.endswith(("[", "5B", "5b")) or _PORT.match(port):
         return ""
     # No port: it is rather a password with a character that ends the host's part.
-    return _WORD.match(text, start)[0].rpartition("@")[0]  # type: ignore[index]  # it may be empty, but is found
+    return _WORD.match(text, start)[0].rpartition(at)[0]  # type: ignore[index]  # it may be empty, but is found
 
 
 def _halves(userinfo: str, escape: str) -> tuple[str, str, str]:
