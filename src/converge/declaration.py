@@ -392,7 +392,8 @@ class Run:
             kwargs = {**{name: value for name, value in defaults.items() if name not in given}, **kwargs}
         # Nearly all declarations are right, and there may be many: looked at closely is only what is not plain.
         mistakes = [] if plainly_fit(kind, args, kwargs) else list(wrong_types(kind, args, kwargs))
-        if mistakes and (redactor := self._secrets.redactor):
+        if mistakes:
+            redactor = self._secrets.redactor
             # Once more: the sentences quote values, the beginning of long ones.
             mistakes = list(wrong_types(kind, redactor.hide_each(args), redactor.hide_all(kwargs)))
         if not mistakes:

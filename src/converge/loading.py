@@ -305,6 +305,8 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
     except Mistakes as raised:
         # What was still to be declared is unknown, so nothing can be said about dependencies.
         raise Mistakes([*run._mistakes, *raised.mistakes]) from raised
+    for resource in run._declared.values():
+        asked.secrets.redactor.learn_credentials(resource)
     if asked.secrets.redactor:
         from converge.secrets.declared import keep_secret
 

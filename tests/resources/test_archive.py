@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import http.server
 import io
 import os
+import re
 import shutil
 import ssl
 import stat
+import struct
 import subprocess
 import tarfile
 import tempfile
 import threading
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from converge.loading import load
@@ -229,8 +234,10 @@ def test_the_wrong_archive_is_not_unpacked(tmp_path: Path, app: Path) -> None:
         [link("none", "")],
         [link("hard", "../x", tarfile.LNKTYPE)],
         [link("dir", "inside"), link("dir/x", "y")],
-        [link("a", "b"), tarfile.TarInfo("a")],
-        [link("a", "b"), link("c", "a", tarfile.LNKTYPE)],
+        [link("a", "b"), link("c", "a/x", tarfile.LNKTYPE)],
+        [link("d/a", "../b"), link("c", "d/a", tarfile.LNKTYPE)],
+        [tarfile.TarInfo("a/b"), tarfile.TarInfo("a")],
+        [tarfile.TarInfo("a"), tarfile.TarInfo("a/b")],
         [tarfile.TarInfo("../outside")],
         [tarfile.TarInfo("x/../../outside")],
         [link("device", "", tarfile.CHRTYPE)],
@@ -323,6 +330,184 @@ def test_it_unpacks_as_tar_does(tmp_path: Path) -> None:
         assert (stat.S_IMODE(run.st_mode), run.st_mtime) == (0o755, 1e9)
 
 
+names = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join)
+targets = st.one_of(names, names.map("../{}".format), st.sampled_from([".", "/etc", "../../x", ""]))
+times = st.sampled_from(["1000", "-1", "nan", "inf", "-inf", "99999999999999999999", str(2**63), "none", "1.5"])
+OWN_RULES = r"may lead outside|leads through a link|is a hard link to something|leads outside"
+
+
+@pytest.mark.skipif(shutil.which("tar") is None, reason="tar is not installed")
+@given(st.lists(st.tuples(names, kinds, targets, st.none() | times), max_size=6), st.integers(0, 1))
+def test_whatever_an_archive_holds_it_unpacks_as_tar_does(
+    members: list[tuple[str, bytes, str, str | None]], strip: int
+) -> None:
+    """What tar cannot unpack is refused, and what is refused although tar unpacks it, for a reason of security."""
+    # tar 1.34 makes links that lead up at its end, in place of what took their inode's number in the meantime.
+    late = [name for name, kind, target, _ in members if kind == tarfile.SYMTYPE and target.startswith((".", "/"))]
+    assume(all(sum(name == each for name, *_ in members) == 1 for each in late))
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder)
+        with tarfile.open(top / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+            for number, (name, kind, target, time) in enumerate(members):
+                info = link(name, target if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else "", kind)
+                info.size, info.mode = (1 if kind == tarfile.REGTYPE else 0), 0o755
+                info.mtime, info.pax_headers = number, {} if time is None else {"mtime": time}
+                tar.addfile(info, io.BytesIO(b"%d" % number))
+        (top / "ours").mkdir()
+        (top / "theirs").mkdir()
+        done = subprocess.run(
+            ["tar", "-xf", top / "a.tar", "-C", top / "theirs", f"--strip-components={strip}"],
+            capture_output=True, text=True, check=False, env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        said = [line for line in done.stderr.splitlines() if not re.search(UNHEEDED, line)]
+        try:
+            with open(top / "a.tar", "rb") as file:
+                unpack(file, "a.tar", str(top / "ours"), strip)
+        except ResourceError as error:
+            assert said or re.search(OWN_RULES, str(error)), error
+        else:
+            assert not said
+            assert whole_tree(top / "ours", done.returncode == 0) == whole_tree(top / "theirs", done.returncode == 0)
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+@pytest.mark.parametrize("time", ["1e400", "-inf", "nan", str(2**80), str(-(2**62))])
+def test_a_time_out_of_range_is_no_failure(tmp_path: Path, form: int, time: str) -> None:
+    info = tarfile.TarInfo("a")
+    if form == tarfile.PAX_FORMAT:
+        info.pax_headers = {"mtime": time}
+    elif time.lstrip("-").isdecimal():
+        info.mtime = int(time)
+    with tarfile.open(tmp_path / "a.tar", "w", format=form) as tar:
+        tar.addfile(info)
+    converge(Archive(str(tmp_path / "dest"), str(tmp_path / "a.tar")))
+    assert (tmp_path / "dest" / "a").exists()
+
+
+UNHEEDED = (
+    r"Removing leading|Substituting|implausibly old|in the future|[Ee]xtended header|out of .* range|Exiting with"
+)
+"""Times that tar complains of (what it unpacks has that of the plain header then), and what it repairs."""
+
+
+def whole_tree(top: Path, times: bool) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for path in top.rglob("*"):
+        if path.is_symlink():
+            found[str(path.relative_to(top))] = ("link", os.readlink(path))
+        elif path.is_dir():
+            found[str(path.relative_to(top))] = "directory"
+        else:
+            status = path.stat()
+            whose = min(each.name for each in top.rglob("*") if each.lstat().st_ino == status.st_ino)
+            time = int(status.st_mtime) if times else None
+            found[str(path.relative_to(top))] = (path.read_bytes(), whose, time)
+    return found
+
+
+class RawName(zipfile.ZipInfo):
+    """A member whose name is written as these bytes, with these flags."""
+
+    raw: tuple[bytes, int]
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.raw
+
+
+def make_zip(path: Path, members: list[tuple[bytes, int, int, bytes]]) -> None:
+    """Of raw names, the systems that they were made by, flags, and extra fields."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, (raw, system, flags, extra) in enumerate(members):
+            info = RawName("x")
+            info.raw, info.create_system, info.extra = (raw, flags), system, extra
+            info.filename = info.orig_filename = f"{number}"
+            archive.writestr(info, b"" if raw.endswith((b"/", b"\\")) else b"%d" % number)
+
+
+def unicode_path(raw: bytes, name: bytes, version: int = 1, checksum: int | None = None) -> bytes:
+    data = struct.pack("<BL", version, zlib.crc32(raw) if checksum is None else checksum) + name
+    return struct.pack("<HH", 0x7075, len(data)) + data
+
+
+UNIX, DOS, NTFS = 3, 0, 11
+
+
+@pytest.mark.parametrize(
+    ("member", "path"),
+    [
+        (("café".encode(), UNIX, 0, b""), "café"),
+        (("café".encode("cp437"), DOS, 0, b""), "café"),
+        (("café".encode(), DOS, 0x800, b""), "café"),
+        (("café".encode(), NTFS, 0, b""), "café"),
+        (("café".encode("latin-1"), UNIX, 0, b""), "caf\udce9"),
+        ((b"caf?", UNIX, 0, unicode_path(b"caf?", "café".encode())), "café"),
+        ((b"caf?", DOS, 0, b"UT\1\0x" + unicode_path(b"caf?", "café".encode())), "café"),
+        ((b"new", UNIX, 0, unicode_path(b"caf?", "café".encode())), "new"),
+        ((b"caf?", UNIX, 0, unicode_path(b"caf?", b"x", version=2)), "caf?"),
+        ((b"caf?", UNIX, 0, unicode_path(b"caf?", b"")), "caf?"),
+        ((b"d\\e\\f", DOS, 0, b""), "d/e/f"),
+        ((b"d/e\\f", DOS, 0, b""), "d/e\\f"),
+        ((b"d\\e", UNIX, 0, b""), "d\\e"),
+        ((b"d\\", DOS, 0x800, b""), "d/"),
+        ((b"a\0b", UNIX, 0, b""), "a"),
+    ],
+)
+def test_names_in_a_zip(tmp_path: Path, member: tuple[bytes, int, int, bytes], path: str) -> None:
+    make_zip(tmp_path / "a.zip", [member])
+    (tmp_path / "ours").mkdir()
+    with open(tmp_path / "a.zip", "rb") as file:
+        unpack(file, "a.zip", str(tmp_path / "ours"), 0)
+    assert (tmp_path / "ours" / path).is_dir() if path.endswith("/") else (tmp_path / "ours" / path).read_text() == "0"
+
+
+@pytest.mark.parametrize("name", [b"..\\x", b"d\\..\\..\\x"])
+def test_backslashes_lead_nowhere(tmp_path: Path, name: bytes) -> None:
+    make_zip(tmp_path / "a.zip", [(name, DOS, 0, b"")])
+    with open(tmp_path / "a.zip", "rb") as file, pytest.raises(ResourceError, match="leads outside of it"):
+        unpack(file, "a.zip", str(tmp_path), 0)
+
+
+@pytest.mark.skipif(shutil.which("zip") is None, reason="zip is not installed")
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_zip_of_the_system(tmp_path: Path, locale: str) -> None:
+    (tmp_path / "ünter").mkdir()
+    (tmp_path / "ünter" / "ß 💥").write_text("x")
+    subprocess.run(["zip", "-qr", "a.zip", "ünter"], cwd=tmp_path, check=True, env={**os.environ, "LC_ALL": locale})
+    converge(Archive(str(tmp_path / "dest"), str(tmp_path / "a.zip")))
+    assert tree(tmp_path / "dest") == {"ünter/ß 💥": "x"}
+
+
+raw_names = st.lists(
+    st.sampled_from([b"a", b"b", b"c", "é".encode(), "ß".encode("latin-1"), b"d\\e"]), min_size=1, max_size=3
+)
+
+
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not installed")
+@given(st.lists(st.tuples(raw_names.map(b"/".join), st.booleans(), st.booleans()), max_size=5))
+def test_it_unpacks_as_unzip_does(members: list[tuple[bytes, bool, bool]]) -> None:
+    """Names of other systems depend on a table of unzip's that goes by the locale; those of Unix and NTFS do not."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that come twice
+        top = Path(folder)
+        make_zip(top / "a.zip", [
+            (raw + b"/" * directory, NTFS if ntfs else UNIX, 0, b"") for raw, directory, ntfs in members
+        ])  # fmt: skip
+        (top / "ours").mkdir()
+        (top / "theirs").mkdir()
+        done = subprocess.run(
+            ["unzip", "-o", "-qq", top / "a.zip", "-d", top / "theirs"],
+            capture_output=True, check=False, env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        try:
+            with open(top / "a.zip", "rb") as file:
+                unpack(file, "a.zip", str(top / "ours"), 0)
+        except ResourceError:
+            assert done.returncode != 0
+        else:
+            # Where a file and a directory have one name, unzip skips the later one, with an error.
+            assert done.returncode or whole_tree(top / "ours", False) == whole_tree(top / "theirs", False)
+
+
 def test_a_damaged_archive_leaves_nothing(tmp_path: Path, app: Path) -> None:
     whole = make_tar(app, {f"{number}": os.urandom(3000).hex() for number in range(50)}).read_bytes()
     for broken in (b"", b"no archive", whole[: len(whole) // 2], whole[:5000] + b"?" * 5000 + whole[10000:]):
@@ -362,9 +547,20 @@ def test_all_of_it_has_its_owner(tmp_path: Path, app: Path) -> None:
     assert raised.value.needs == "user:nosuchuser"
 
 
+class Served(NamedTuple):
+    """A server, and what it was sent as ``Authorization``."""
+
+    host: str
+    authorizations: list[str | None]
+
+    def __call__(self, path: str) -> str:
+        return f"https://{self.host}/{path}"
+
+
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """What is in a folder, by https from this machine; trusted because a certificate of the test's own is."""
+    authorizations: list[str | None] = []
     key, certificate = tmp_path / "key", tmp_path / "certificate"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -378,6 +574,15 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         def __init__(self, *args: Any) -> None:  # Any: the server's own
             super().__init__(*args, directory=str(tmp_path))
 
+        def do_GET(self) -> None:
+            if self.path.startswith("/elsewhere/"):
+                self.send_response(302)
+                self.send_header("Location", self.path.removeprefix("/elsewhere"))
+                self.end_headers()
+                return
+            authorizations.append(self.headers.get("Authorization"))
+            super().do_GET()
+
         def log_message(self, *args: object) -> None:
             pass
 
@@ -387,12 +592,12 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield lambda name: f"https://localhost:{server.server_port}/{name}"
+        yield Served(f"localhost:{server.server_port}", authorizations)
         server.shutdown()
         thread.join()
 
 
-def test_a_download(tmp_path: Path, app: Path, served: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download(tmp_path: Path, app: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     dest = tmp_path / "dest"
     converge(Archive(str(dest), served(app.name), checksum=sha256(app), strip=1))
     assert tree(dest) == {"run.sh": "run", "lib/a": "A"}
@@ -406,6 +611,22 @@ def test_a_download(tmp_path: Path, app: Path, served: Callable[[str], str], mon
     with pytest.raises(ResourceError, match="certificate verify failed"):
         Archive(str(tmp_path / "no"), served(app.name), checksum=sha256(app)).apply(absent.check())
     assert not (tmp_path / "no").exists()
+
+
+def test_a_download_with_a_password(tmp_path: Path, app: Path, served: Served) -> None:
+    """The last @ ends it. It goes to the server that it is for, not where that one leads, and is not shown."""
+    url = f"https://me:p@ss%2Fw0rd@{served.host}/{{}}?private_token=t0ken"
+    shown = f"https://***@{served.host}/app.tar.gz?private_token=*** (sha256:{sha256(app)[7:19]}…)"
+    it = Archive(str(tmp_path / "dest"), url.format(app.name), checksum=sha256(app))
+    assert [change.to for change in converge(it)] == [shown]
+    assert served.authorizations == ["Basic " + base64.b64encode(b"me:p@ss/w0rd").decode()]
+    converge(Archive(str(tmp_path / "dest2"), url.format(f"elsewhere/{app.name}"), checksum=sha256(app)))
+    assert served.authorizations[1:] == [None]
+    for name in ("none", "key"):
+        absent = Archive(str(tmp_path / "no"), url.format(name), checksum=sha256(app))
+        with pytest.raises(ResourceError) as raised:
+            absent.apply(absent.check())
+        assert "p@ss" not in str(raised.value) and "w0rd" not in str(raised.value) and "t0ken" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from converge.resources.base import IN_SYNC, Location, NotYet, PathChanged, Refusal, ResourceError, State
 from converge.resources.file import File
+from converge.resources.file.template import render
 
 
 def settle(file: File) -> State:
@@ -219,6 +221,31 @@ def test_template_errors_name_the_line(tmp_path: Path, text: str, said: str) -> 
     (tmp_path / "t.j2").write_text(text)
     with pytest.raises(ResourceError, match=said):
         declared(tmp_path, File(tmp_path / "out", template="t.j2")).check()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\n\r", "\x1f\x1c\r\n"])
+def test_a_template_keeps_its_line_ends(tmp_path: Path, end: str) -> None:
+    """Also what it includes and takes over; what strips whitespace takes them too."""
+    ends = {"END": end}
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / name).write_bytes(text.replace("END", ends["END"]).encode())
+
+    write("base", "{% block a %}{% endblock %}zEND{% macro m() %}mEND{% endmacro %}{{ m() }}")
+    write("part", "\ufeffpartEND{{ x }}END")
+    write("t.j2", "{% extends 'base' %}{% block a %}aEND{% if x -%}END b END{%- endif %}END"
+                  "{% include 'part' %}{# cEND #}{% raw %}{{END}}{% endraw %}{{ 'sENDt' }}{% endblock %}")  # fmt: skip
+    out = tmp_path / "out"
+    settle(declared(tmp_path, File(out, template="t.j2", vars={"x": "1\r\n2\x1f\x1c"})))
+    expected = "aENDbEND\ufeffpartEND1\r\n2\x1f\x1cEND{{END}}sENDtzENDmEND"
+    assert out.read_bytes() == expected.replace("END", end).encode()
+
+
+@given(st.text(st.sampled_from("ab \r\n\t\x1c\x1d\x1e\x1f\ufeff{"), max_size=20).filter(lambda text: "{{" not in text))
+def test_law_a_template_without_markup_is_its_own_text(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "t").write_bytes(text.encode())
+        assert render(f"{folder}/t", {}, quiet=False) == text.encode()
 
 
 def test_template_that_is_missing_or_no_text(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Edits to parts of a file."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import assume, given, settings
@@ -51,6 +52,91 @@ from converge.resources.file.edits import Append, Edit, edited
 def test_edit(edit: Edit, before: bytes, after: bytes) -> None:
     assert edited(before, [edit]) == after
     assert edited(after, [edit]) == after
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    ("edit", "before", "after"),
+    [
+        (Line("a"), b"a\nb\n", b"a\nb\n"),
+        (Line("port 2", match="^port"), b"port 1\n", b"port 2\n"),
+        (Line("b", after="^a"), b"a\nc\n", b"a\nb\nc\n"),
+        (Line("b", before="^a"), b"a\n", b"b\na\n"),
+        (Line("b", before="BOF"), b"a\n", b"b\na\n"),
+        (Line("a", state="absent"), b"a\nb\n", b"b\n"),
+        (Line("a"), b"", b"a\n"),
+        (Block("x"), b"# BEGIN converge\nx\n# END converge\n", b"# BEGIN converge\nx\n# END converge\n"),
+        (Block("x"), b"# BEGIN converge\r\ny\r\n# END converge\r\n", b"# BEGIN converge\r\nx\r\n# END converge\r\n"),
+        (Append("a\nb"), b"a\nb\n", b"a\nb\n"),
+    ],
+)
+def test_a_byte_order_mark_is_no_part_of_the_first_line(edit: Edit, before: bytes, after: bytes) -> None:
+    assert edited(BOM + before, [edit]) == BOM + after
+    assert edited(BOM + after, [edit]) == BOM + after
+
+
+ON = "enabled=1"
+IN_A, IN_B = Line(ON, after=r"^\[a\]"), Line(ON, after=r"^\[b\]")
+
+
+@pytest.mark.parametrize(
+    ("edits", "before", "after"),
+    [
+        ([IN_A, IN_B], "[a]\n[b]\n", f"[a]\n{ON}\n[b]\n{ON}\n"),
+        ([IN_A, IN_B], f"[a]\nx=1\n{ON}\n[b]\ny=2\n", f"[a]\nx=1\n{ON}\n[b]\n{ON}\ny=2\n"),
+        ([IN_A, IN_B], f"[b]\n{ON}\n[a]\n", f"[b]\n{ON}\n[a]\n{ON}\n"),
+        ([IN_A, IN_B], f"[a]\n[b]\nx\n{ON}\n", f"[a]\n{ON}\n[b]\nx\n{ON}\n"),
+        ([IN_A, IN_B, Line(ON)], "[a]\n[b]\n", f"[a]\n{ON}\n[b]\n{ON}\n{ON}\n"),
+        ([Line(ON), IN_A], f"[a]\n{ON}\n", f"[a]\n{ON}\n{ON}\n"),
+        ([Line("[a]"), IN_A, Line("[b]"), IN_B], "", f"[a]\n{ON}\n[b]\n{ON}\n"),
+        ([IN_A, Line(ON, before=r"^\[b\]")], f"[a]\n{ON}\n[b]\n", f"[a]\n{ON}\n{ON}\n[b]\n"),
+        ([IN_A, Line(ON, before="BOF")], "[a]\n", f"{ON}\n[a]\n{ON}\n"),
+        ([IN_A, IN_A], f"{ON}\n[a]\n", f"{ON}\n[a]\n"),
+        (
+            [Line(ON, match="^#?enabled=", after=r"^\[a\]"), Line(ON, match="^#?enabled=", after=r"^\[b\]")],
+            "[a]\n#enabled=0\n[b]\nx\nenabled=0\n",
+            f"[a]\n{ON}\n[b]\nx\n{ON}\n",
+        ),
+    ],
+)
+def test_one_line_in_two_places_is_two_lines(edits: list[Edit], before: str, after: str) -> None:
+    assert edited(before.encode(), edits).decode() == after
+    assert edited(after.encode(), edits).decode() == after
+
+
+section = st.sampled_from("abc")
+settings_of_sections = st.lists(
+    st.tuples(section, st.lists(st.sampled_from(["x=1", "y=2", ON]), max_size=3)), unique_by=lambda each: each[0]
+)
+
+
+@given(settings_of_sections.filter(lambda sections: len(sections) != 1), st.booleans(), st.randoms())
+def test_law_a_line_is_in_each_of_its_sections(
+    sections: list[tuple[str, list[str]]], bom: bool, random: Random
+) -> None:
+    """Those that have it stay as they are, in whichever order the lines are declared."""
+
+    def text(parts: list[tuple[str, list[str]]]) -> bytes:
+        lines = [line for name, inside in parts for line in (f"[{name}]", *inside)]
+        return BOM * bom + "".join(f"{line}\n" for line in lines).encode()
+
+    anchors = [Line(ON, after=rf"^\[{name}\]") for name, _ in sections]
+    random.shuffle(anchors)
+    expected = [(name, lines if ON in lines else [ON, *lines]) for name, lines in sections]
+    assert edited(text(sections), anchors) == text(expected)
+
+
+def test_a_line_is_pending_until_it_is_in_both_places(tmp_path: Path) -> None:
+    place = tmp_path / "conf"
+    place.write_bytes(BOM + f"[a]\r\n{ON}\r\n[b]\r\n".encode())
+    it = File(place, line=[IN_A, IN_B])
+    state = it.check()
+    assert state
+    it.apply(state)
+    assert place.read_bytes() == BOM + f"[a]\r\n{ON}\r\n[b]\r\n{ON}\r\n".encode()
+    assert it.check() == IN_SYNC
 
 
 def test_a_block_without_its_end_is_an_error() -> None:

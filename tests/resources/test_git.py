@@ -16,8 +16,10 @@ from converge.process import variables
 from converge.resources import stirred
 from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
 from converge.resources.git import Git, commands
+from converge.urls import hide_credentials
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
 class Repository:
@@ -132,6 +134,110 @@ def test_local_changes_are_kept_unless_told(
     assert content(it) == "two"
 
 
+def add(upstream: Repository, files: dict[str, bytes], attributes: str) -> None:
+    """Commit files, byte by byte, and attributes that would have made others of them."""
+    upstream.git("rm", "-q", "--ignore-unmatch", ".gitattributes")
+    for name, data in files.items():
+        (upstream.path / name).write_bytes(data)
+        blob = upstream.git("hash-object", "-w", "--no-filters", "--", name)
+        upstream.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+    (upstream.path / ".gitattributes").write_text(attributes)
+    upstream.git("add", ".gitattributes")
+    upstream.git("commit", "-q", "-m", "next")
+
+
+def touched(dest: Path) -> None:
+    """So that git looks into all files, not at the times that it knows."""
+    for path in dest.iterdir():
+        if path.is_file():
+            os.utime(path, (1e9, 1e9))
+
+
+ODD = [
+    ({"a.txt": b"1\r\n2\r\n"}, "*.txt text"),
+    ({"a.txt": b"1\r\n2\n"}, "*.txt text eol=crlf"),
+    ({"a.txt": b"1\r\n2\n"}, "* text=auto\n*.txt text eol=lf"),
+    ({"a.txt": b"$Id: 0123456789012345678901234567890123456789 $\n"}, "*.txt ident"),
+    ({"a.txt": b"no pointer\n"}, "*.txt filter=large"),
+    ({"a.txt": b"\xff\xfe1\x000\x00"}, "*.txt text working-tree-encoding=UTF-8"),
+    ({"odd \xe4 name.txt": b"1\r\n", "-b.txt": b"1\r\n", "#.txt": b""}, "*.txt text"),
+]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(("files", "attributes"), ODD)
+def test_what_attributes_would_make_another_file_is_not_changed(
+    tmp_path: Path, upstream: Repository, files: dict[str, bytes], attributes: str, force: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Nor does it stand in the way of the next revision; but a real change is one."""
+    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    add(upstream, files, attributes)
+    it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main", force=force)
+    converge(it)
+    large = ("filter.large.clean", "sed s/^/version:/"), ("filter.large.smudge", "sed s/^version://")
+    for name, value in large:
+        subprocess.run(["git", "-C", it.dest, "config", name, value], check=True)
+    touched(tmp_path / "dest")
+    assert it.check() == IN_SYNC
+    written = {name: (tmp_path / "dest" / name).read_bytes() for name in files}
+    add(upstream, {name: data * 2 for name, data in files.items()}, attributes)
+    (change,) = converge(it)
+    assert change.property == "revision"
+    for name, data in written.items():
+        assert (tmp_path / "dest" / name).read_bytes() != data or not data
+    touched(tmp_path / "dest")
+    assert it.check() == IN_SYNC
+    (tmp_path / "dest" / sorted(files)[-1]).write_bytes(b"mine\r\n")
+    if force:
+        assert [change.property for change in converge(it)] == ["files"]
+    else:
+        with pytest.raises(Refusal, match="has local changes"):
+            it.check()
+
+
+def test_what_is_in_the_way_of_a_revision_stays(tmp_path: Path, upstream: Repository) -> None:
+    """A checkout that fails leaves all files as they were."""
+    add(upstream, {"a.txt": b"1\r\n"}, "*.txt text")
+    it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main")
+    converge(it)
+    touched(tmp_path / "dest")
+    (tmp_path / "dest" / "new").write_text("mine")
+    add(upstream, {"a.txt": b"2\r\n", "new": b"theirs"}, "*.txt text")
+    with pytest.raises(ResourceError, match="would be overwritten"):
+        it.apply(it.check())
+    assert (tmp_path / "dest" / "new").read_text() == "mine"
+    assert (tmp_path / "dest" / "a.txt").read_bytes() == b"1\r\n"
+    (tmp_path / "dest" / "new").unlink()
+    converge(it)
+    assert (tmp_path / "dest" / "a.txt").read_bytes() == b"2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("core.fileMode", "false"), ("core.symlinks", "false"), ("core.autocrlf", "true")]
+)
+def test_what_the_checkout_is_told_to_overlook_is_not_changed(
+    tmp_path: Path, upstream: Repository, key: str, value: str
+) -> None:
+    (upstream.path / "link").symlink_to("file")
+    upstream.git("add", "link")
+    upstream.commit("three\n")
+    add(upstream, {"mixed.txt": b"1\r\n2\n"}, "")
+    dest = tmp_path / "dest"
+    it = Git(str(dest), str(upstream.path), revision="main")
+    converge(it)
+    subprocess.run(["git", "-C", dest, "config", key, value], check=True)
+    if key == "core.fileMode":
+        (dest / "file").chmod(0o755)
+    elif key == "core.symlinks":
+        (dest / "link").unlink()
+        (dest / "link").write_text("file")
+    else:
+        (dest / "file").write_bytes(b"three\r\n")
+    touched(dest)
+    assert it.check() == IN_SYNC
+
+
 def test_to_look_changes_nothing(tmp_path: Path, upstream: Repository) -> None:
     it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main")
     converge(it)
@@ -196,7 +302,7 @@ def test_what_else_is_there_is_not_touched(
     assert raised.value.needs == f"file:{tmp_path}/none"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@as_root
 def test_a_checkout_of_somebody_else_is_not_run_as_root(tmp_path: Path, upstream: Repository) -> None:
     it = Git(str(tmp_path / "dest"), str(upstream.path))
     converge(it)
@@ -215,7 +321,7 @@ def test_what_does_not_exist_is_said_and_nothing_is_left(tmp_path: Path, upstrea
 
 
 def test_passwords_and_tokens_are_not_shown(tmp_path: Path, upstream: Repository) -> None:
-    assert commands.masked("https://token@host/x ssh://me:pw@host/y git@host:z") == (
+    assert hide_credentials("https://token@host/x ssh://me:pw@host/y git@host:z") == (
         "https://***@host/x ssh://me:***@host/y git@host:z"
     )
     it = Git(str(tmp_path / "dest"), "https://me:secret@localhost:1/x")
@@ -263,7 +369,7 @@ def nobodys() -> Iterator[Path]:
         yield place
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@as_root
 def test_in_a_users_directory_git_runs_as_that_user(nobodys: Path) -> None:
     it = Git(str(nobodys / "dest"), f"file://{nobodys}/upstream", revision="v1")
     converge(it)
@@ -273,7 +379,20 @@ def test_in_a_users_directory_git_runs_as_that_user(nobodys: Path) -> None:
         Git(str(nobodys / "other"), f"file://{nobodys}/upstream", user="root").check()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@as_root
+def test_in_a_users_directory_files_are_compared_as_that_user(nobodys: Path) -> None:
+    upstream = Repository(nobodys / "odd")
+    add(upstream, {"a.txt": b"1\r\n2\n"}, "*.txt text eol=crlf")
+    subprocess.run(["chown", "-R", "nobody", upstream.path], check=True)
+    it = Git(str(nobodys / "dest"), str(upstream.path), revision="main", user="nobody")
+    converge(it)
+    touched(nobodys / "dest")
+    left = set(os.listdir(tempfile.gettempdir()))
+    assert it.check() == IN_SYNC
+    assert set(os.listdir(tempfile.gettempdir())) <= left
+
+
+@as_root
 def test_where_others_may_write_git_does_not_run_as_root(nobodys: Path) -> None:
     os.chown(nobodys, 0, 0)
     nobodys.chmod(0o777)
@@ -282,7 +401,7 @@ def test_where_others_may_write_git_does_not_run_as_root(nobodys: Path) -> None:
     converge(Git(str(nobodys / "dest"), f"file://{nobodys}/upstream", user="nobody"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@as_root
 def test_a_staging_directory_that_is_exchanged_leads_nowhere(nobodys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user puts a link to a place of root where git is to work, as soon as it is there."""
     private = nobodys.parent / "private"

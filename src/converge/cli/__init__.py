@@ -72,9 +72,7 @@ def _run(argv: Sequence[str] | None) -> int:
         return exit_codes.ERROR
     except OSError as error:
         return complain(describe(error), exit_codes.ERROR)
-    except Exception:
-        if not redactor:
-            raise
+    except Exception:  # noqa: BLE001 - a fault of ours is shown whole, but for secrets
         import traceback
 
         return complain(traceback.format_exc(), exit_codes.ERROR, prefix="")
@@ -86,7 +84,7 @@ def _threads_hiding(redactor: Redactor) -> Iterator[None]:
     before = threading.excepthook
 
     def told(fault: threading.ExceptHookArgs) -> None:
-        if not redactor or fault.exc_value is None:
+        if fault.exc_value is None:
             before(fault)
             return
         import traceback
@@ -114,7 +112,7 @@ def _open_what_is_closed() -> None:
 
 def _complain(error: object, code: int, prefix: str = "converge: ", *, redactor: Redactor | None = None) -> int:
     encoding = sys.stderr.encoding or "utf-8"
-    said = redactor.redact(str(error)) if redactor else str(error)
+    said = str(error) if redactor is None else redactor.redact(str(error))
     text = "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in said)
     with contextlib.suppress(OSError):  # then nobody can be told
         print(f"{prefix}{text.encode(encoding, 'backslashreplace').decode(encoding)}", file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from converge import exit_codes
 from converge.platform import this_os
+from converge.urls import credentials_in, hide_credentials
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -91,9 +92,24 @@ def _adopt(kind: type[Resource], name: str) -> _Found:
         adopted = kind.adopt(name)
         for wrong in (*adopted.resource.mistakes(), *(adopted.instead.mistakes() if adopted.instead else ())):
             raise ResourceError(f"it cannot be declared: {wrong}")
+        for shown in (adopted.resource, adopted.instead):
+            _require_no_credential(shown)
     except (ResourceError, OSError) as error:
-        return _Found(name, None, (_said(error),))
-    return _Found(name, adopted, (*adopted.unread, *_differences(adopted.resource)))
+        return _Found(name, None, (hide_credentials(_said(error)),))
+    notes = (*adopted.unread, *_differences(adopted.resource))
+    return _Found(name, adopted, [hide_credentials(note) for note in notes])
+
+
+def _require_no_credential(resource: Resource | None) -> None:
+    """Raises ResourceError where the declaration would show one; without it, it would declare something else."""
+    from converge.resources.base import ResourceError
+    from converge.secrets.redaction import texts_in
+
+    for text in texts_in(resource):
+        if next(credentials_in(text), None):
+            raise ResourceError(
+                "it holds a URL with a password or token; declare it by hand, with r.secret(…) for that"
+            )
 
 
 def _differences(resource: Resource) -> Sequence[str]:

@@ -48,7 +48,7 @@ def run(arguments: Arguments) -> int:
         )
         return exit_codes.ERROR
     for warning in loaded.graph.warnings:
-        print(f"converge: {warning}", file=sys.stderr)
+        print(f"converge: {arguments.redactor.redact(warning)}", file=sys.stderr)
     if arguments.out == "json":
         _print_json({"blueprint": loaded.name, "resources": len(loaded.graph.resources)})
     else:

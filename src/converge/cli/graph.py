@@ -38,10 +38,10 @@ def run(arguments: Arguments) -> int:
     drawing = draw(loaded.name, loaded.graph)
     form = arguments.format or ("json" if arguments.out == "json" else "text")
     if form == "json":
-        print(json.dumps(as_json(drawing)))
+        print(json.dumps(arguments.redactor.hides(as_json(drawing))))
     elif form == "text":
         encoding = sys.stdout.encoding or "utf-8"
-        text = "".join(f"{line}\n" for line in as_text(drawing))
+        text = "".join(f"{arguments.redactor.redact(line)}\n" for line in as_text(drawing))
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     else:
         dot = "".join(f"{line}\n" for line in as_dot(drawing)).encode()

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from converge import exit_codes
+from converge.urls import hide_credentials
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -49,7 +50,7 @@ def _blueprints() -> dict[str, str]:
     from converge.loading import load_entry_points
 
     for name, error in load_entry_points():
-        print(f"converge: the blueprint {name} could not be imported: {error}", file=sys.stderr)
+        print(f"converge: the blueprint {name} could not be imported: {hide_credentials(str(error))}", file=sys.stderr)
     return {name: found.description for name, found in sorted(registry.snapshot().items())}
 
 
@@ -59,7 +60,7 @@ def _kinds() -> dict[str, str]:
 
     brought, broken = all_kinds()
     for error in broken:
-        print(f"converge: {error}", file=sys.stderr)
+        print(f"converge: {hide_credentials(str(error))}", file=sys.stderr)
     own = {name: _first_line(kind) for name, kind in own_kinds().items()}
     foreign = {name: f"{_first_line(plugin.kind)} ({plugin.package})" for name, plugin in brought.items()}
     return dict(sorted((own | foreign).items()))

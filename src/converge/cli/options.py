@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, cast
 from converge import exit_codes
 from converge.duration import parse_duration
 from converge.errors import nearest
+from converge.urls import hide_credentials
 
 if TYPE_CHECKING:
     from converge.engine.settings import Settings
@@ -86,7 +87,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""
-        self.exit(exit_codes.ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(exit_codes.ERROR, f"{self.prog}: {hide_credentials(message)} (see {self.prog} --help)\n")
 
 
 def parse(argv: Sequence[str] | None) -> Arguments:

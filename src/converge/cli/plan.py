@@ -37,8 +37,7 @@ def run(arguments: Arguments) -> int:
     with gc_paused():
         loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))
         shown = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
-        # All secrets that there will be are known by now.
-        observer = Redacted(shown, arguments.redactor) if arguments.redactor else shown
+        observer = Redacted(shown, arguments.redactor)
         ledger = read_ledger(loaded.name)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
         try:

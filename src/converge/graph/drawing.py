@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from converge.graph.graph import DECLARED, REFRESH, Edge, Graph
 from converge.resources.base import Resource
+from converge.urls import hide_credentials
 
 _DECLARED = (DECLARED, REFRESH)
 _SHOWN = 6
@@ -157,6 +158,6 @@ def _attributes(values: dict[str, str]) -> str:
 
 def _quoted(text: str) -> str:
     """As a DOT string. In labels a backslash begins an escape, so it is doubled."""
-    safe = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    safe = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in hide_credentials(text))
     safe = safe.encode("utf-8", "replace").decode()
     return '"' + safe.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,4 +1,4 @@
-"""What stands before every observer, and takes secrets out of what it is told."""
+"""What stands before every observer, and takes secrets and credentials out of what it is told."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Redacted:
         self._redactor = redactor
 
     def see(self, event: Event) -> None:
-        self._observer.see(self._redacted(event) if self._redactor else event)
+        self._observer.see(self._redacted(event))
 
     def flush(self) -> None:
         self._observer.flush()

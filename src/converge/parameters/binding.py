@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from converge.parameters.readers import Reader, Text, Unfit, reader_for
+from converge.urls import hide_credentials
 
 Function: TypeAlias = Callable[..., None]
 
@@ -101,5 +102,5 @@ def _is_secret(name: str) -> bool:
 
 
 def _shorten(value: object) -> str:
-    text = repr(str(value) if isinstance(value, Text) else value)
+    text = hide_credentials(repr(str(value) if isinstance(value, Text) else value))
     return text if len(text) <= 60 else text[:57] + "…"

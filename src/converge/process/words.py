@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from converge.urls import hide_credentials
+
 _NAMED_BY = 80
 
 _ONLY_A_SHELL = frozenset("|><&;$`*?()\n")
@@ -25,6 +27,7 @@ def join(argv: Sequence[str]) -> str:
 
 def shortened(line: str) -> str:
     """The beginning of ``line``, to name it by."""
+    line = hide_credentials(line)  # half of one would not be known for one any more
     beginning = line.partition("\n")[0][:_NAMED_BY]
     return beginning if beginning == line else f"{beginning}..."
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TextIO, cast
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, TextIO, cast
 
-HIDDEN = "***"
-"""What is shown in the place of a secret."""
+from converge.urls import HIDDEN, credentials_in, may_have_any, places, without
+
+if TYPE_CHECKING:
+    from converge.resources.base import Resource
+
+__all__ = ["HIDDEN", "Redactor", "texts_in"]
+
 _BEGINNING = 4
 """Characters that each form of a secret has at least."""
+_LONG_ENOUGH = 6
+"""Characters of a credential, or a part of one, that is also hidden outside of URLs: shorter ones are common words."""
 _LONG = 10_000
 """Characters from which it pays to ask first whether anything is in a text at all."""
 
@@ -24,8 +35,8 @@ class _Forms:
             self._by_beginning.setdefault(form[:_BEGINNING], []).append(form)
 
     def places(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where they are, in order of where they begin, also where some overlap."""
-        if len(text) > _LONG and not any(form in text for form in self.all):
+        """Where they are, also where some overlap."""
+        if not self.all or (len(text) > _LONG and not any(form in text for form in self.all)):
             return
         begin = self._by_beginning
         for at in range(len(text) - _BEGINNING + 1):
@@ -60,14 +71,42 @@ class Redactor:
         self._whole = _Forms(whole)
         self._known |= {value}
 
+    def learn_credentials(self, resource: Resource) -> None:
+        """From now on hide the credentials in the URLs that a resource is declared with, also where they stand alone.
+
+        They are no reason to refuse an option that has them: unlike secrets, they stand in the blueprint itself.
+        """
+        for value in _options_of(type(resource))(resource):  # type: ignore[arg-type]  # classes can be hashed
+            if type(value) is str:
+                if "://" in value:
+                    self._learn_url(value)
+            elif value and isinstance(value, tuple | list | dict):
+                for text in texts_in(value):
+                    self._learn_url(text)
+
+    def _learn_url(self, text: str) -> None:
+        credentials = list(credentials_in(text))
+        if not credentials:
+            return
+        from urllib.parse import unquote
+
+        from converge.secrets.forms import forms_of
+
+        known: set[str] = set()
+        for found in credentials:
+            plain = unquote(found.secret)
+            # A program that reads the URL in another way names what it takes for the host.
+            for part in (found.secret, plain, *re.split("[@/?#:]", plain)):
+                if len(part) >= _LONG_ENOUGH:
+                    known |= forms_of(part)
+        if not known <= self._forms.all:
+            self._forms = _Forms(self._forms.all | known)
+
     def redact(self, text: str) -> str:
-        """``text`` without any secret."""
-        parts: list[str] = []
-        at = 0
-        for start, end in _merged(self._forms.places(text)):
-            parts += (text[at:start], HIDDEN)
-            at = end
-        return "".join((*parts, text[at:])) if parts else text
+        """``text`` without any secret, and without the credentials of the URLs in it."""
+        if not self._forms.all and not may_have_any(text):
+            return text
+        return without(text, chain(self._forms.places(text), places(text)))
 
     def finds(self, value: object) -> bool:
         """Whether a whole secret is in a text, or in any text that a container holds."""
@@ -101,6 +140,16 @@ class Redactor:
         return cast(TextIO, _Stream(stream, self))
 
 
+@lru_cache(maxsize=256)
+def _options_of(kind: type[Resource]) -> Callable[[Resource], Iterable[object]]:
+    """What gives the values of a kind's own options, without those that every kind has."""
+    from converge.resources.base import Resource
+
+    of_all = {field.name for field in dataclasses.fields(Resource)}
+    own = [field.name for field in dataclasses.fields(kind) if field.init and field.name not in of_all]
+    return lambda resource: [getattr(resource, name) for name in own]
+
+
 class _Stream:
     """A text stream for what a blueprint prints."""
 
@@ -118,19 +167,6 @@ class _Stream:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Those that touch or overlap as one, so that nothing is left of either. They come in order."""
-    start = end = -1
-    for first, last in spans:
-        if first > end >= 0:
-            yield start, end
-        if first > end:
-            start = first
-        end = max(end, last)
-    if end >= 0:
-        yield start, end
 
 
 def texts_in(value: object) -> Iterator[str]:

@@ -28,6 +28,7 @@ from converge.resources.base import (
 from converge.resources.file.entry import path_mistakes, tidy_path
 from converge.resources.owned import NOTHING, Ownership
 from converge.resources.stirred import refuse_to_lose
+from converge.urls import hide_credentials
 
 if TYPE_CHECKING:
     from typing import Self
@@ -175,7 +176,7 @@ class Archive(Resource):
         with Staging(self.dest) as staging:
             source = self.source if self._is_url() else self._path()
             with fetch(source, wanted, staging.inside, self.seconds()) as file:
-                unpack(file, self.source, staging.inside, self.strip)
+                unpack(file, hide_credentials(self.source), staging.inside, self.strip)
             with open(f"{staging.inside}/{STAMP}", "x", encoding="utf-8") as stamp:
                 json.dump({"sha256": wanted, "strip": self.strip}, stamp)
             staging.own(*self._ids())
@@ -212,7 +213,8 @@ class Archive(Resource):
 
     def _shown(self, digest: str = "") -> str:
         digest = digest or (self.checksum or "").removeprefix("sha256:")
-        return f"{self.source} (sha256:{digest[:12]}…)" if digest else self.source
+        shown = hide_credentials(self.source)
+        return f"{shown} (sha256:{digest[:12]}…)" if digest else shown
 
     def _stamp(self) -> dict[str, object] | None:
         """What is there was unpacked from; None where that is not known."""

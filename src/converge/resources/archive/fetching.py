@@ -6,10 +6,14 @@ import hashlib
 import os
 import tempfile
 import time
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.traverse import read_safely
+from converge.urls import hide_credentials
+
+if TYPE_CHECKING:
+    from urllib.request import Request
 
 _PIECE = 1 << 20
 _SILENCE = 30.0
@@ -44,9 +48,8 @@ def fetch(source: str, wanted: str, folder: str, timeout: float | None) -> IO[by
     try:
         found = _digest(file)
         if found != wanted:
-            raise ResourceError(
-                f"{source} is not what was declared: its checksum is sha256:{found}, not sha256:{wanted}"
-            )
+            what = f"{hide_credentials(source)} is not what was declared"
+            raise ResourceError(f"{what}: its checksum is sha256:{found}, not sha256:{wanted}")
         file.seek(0)
     except BaseException:
         file.close()
@@ -70,17 +73,34 @@ def _download(url: str, folder: str, timeout: float | None) -> IO[bytes]:
     try:
         # A context of its own: Python 3.12 keeps its default one, and a daemon would never see new authorities.
         trusted = ssl.create_default_context()
-        with urllib.request.urlopen(url, timeout=_SILENCE, context=trusted) as answer:  # noqa: S310 - only https
+        asked = _request(url)
+        with urllib.request.urlopen(asked, timeout=_SILENCE, context=trusted) as answer:  # noqa: S310 - only https
             while piece := answer.read(_PIECE):
                 file.write(piece)
                 if deadline is not None and time.monotonic() > deadline:
-                    raise ResourceError(f"{url} could not be downloaded within {timeout:g} s")
+                    raise ResourceError(f"{hide_credentials(url)} could not be downloaded within {timeout:g} s")
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         file.close()
         reason = getattr(error, "reason", None) or error
-        raise ResourceError(f"{url} cannot be downloaded: {reason}") from error
+        raise ResourceError(f"{hide_credentials(url)} cannot be downloaded: {reason}") from error
     except BaseException:
         file.close()
         raise
     file.flush()
     return file
+
+
+def _request(url: str) -> Request:
+    """What asks for a URL. A name and password in it become a header, for this server alone: a redirect drops it."""
+    import base64
+    import urllib.parse
+    import urllib.request
+
+    parts = urllib.parse.urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(parts._replace(netloc=host).geturl())  # noqa: S310 - only https
+    if at:
+        name, _, password = (urllib.parse.unquote(part) for part in userinfo.partition(":"))
+        basic = base64.b64encode(f"{name}:{password}".encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {basic}")
+    return request

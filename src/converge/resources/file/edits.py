@@ -1,19 +1,20 @@
 """Edits to a part of a file: single lines, marked blocks, appended text.
 
 Text is taken as UTF-8 with undecodable bytes escaped, which gives every other byte back as it was. Lines end
-where the file's own lines end, with LF or CRLF.
+where the file's own lines end, with LF or CRLF. A byte order mark stays, and is no part of the first line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from converge.resources.base import ResourceError
 from converge.resources.file.patterns import is_found, pattern_mistake
 
 Presence: TypeAlias = Literal["present", "absent"]
+_BOM: Final = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Line:
 
     Where ``match`` finds lines, the last of them becomes ``text``. Otherwise the line is put after the last line
     that ``after`` finds, or before the last one that ``before`` finds (or at ``"BOF"``), or at the end.
+    Two lines with the same text and different places are two lines: each is looked for from its place to the next.
     With ``state="absent"``, all lines that equal ``text`` or that ``match`` finds are removed.
     """
 
@@ -44,9 +46,19 @@ class Line:
         """The lines as they should be."""
         if self.state == "absent":
             return [line for line in lines if not self._hits(line)]
-        at = self._place(lines)
+        at = self._place(lines, range(len(lines)))
         if at is None:
             return _insert(lines, [self.text], eol, self.after, self.before)
+        return self._put(lines, at, eol)
+
+    def edit_among(self, twins: Sequence[Line], lines: list[str], eol: str) -> list[str]:
+        """The lines as they should be, where others have the same text in other places: each has its own."""
+        at = _shared_out(twins, lines)[self.after, self.before]
+        if at is None:
+            return _insert(lines, [self.text], eol, self.after, self.before)
+        return self._put(lines, at, eol)
+
+    def _put(self, lines: list[str], at: int, eol: str) -> list[str]:
         end = lines[at][len(body(lines[at])) :]
         if not self.text and not end:
             end = eol  # an empty line is nothing but its end
@@ -61,14 +73,57 @@ class Line:
     def _hits(self, line: str) -> bool:
         return body(line) == self.text or (self.match is not None and _found(self.match, line))
 
-    def _place(self, lines: list[str]) -> int | None:
-        """The line that is, or is to become, this one."""
+    def _place(self, lines: list[str], among: Sequence[int]) -> int | None:
+        """The line, of these, that is, or is to become, this one."""
         if self.match is not None:
             settles = _found(self.match, self.text)
             # A text that its own regex does not find would replace one more line each time.
-            if (settles or not _has(lines, self.text)) and (at := _last(self.match, lines)) is not None:
-                return at
-        return next((i for i, line in enumerate(lines) if body(line) == self.text), None)
+            if settles or not any(body(lines[at]) == self.text for at in among):
+                found = next((at for at in reversed(among) if _found(self.match, lines[at])), None)
+                if found is not None:
+                    return found
+        return next((at for at in among if body(lines[at]) == self.text), None)
+
+    def _anchor(self, lines: list[str]) -> int | None:
+        """The line that this one goes after or before; -1 before the first, None where there is none."""
+        if self.before == "BOF":
+            return -1
+        regex = self._regex()
+        return None if regex is None else _last(regex, lines)
+
+    def _regex(self) -> str | None:
+        """What finds the line that this one goes after or before."""
+        return next((regex for regex in (self.after, self.before) if regex not in (None, "EOF", "BOF")), None)
+
+    def _reach(self, lines: list[str], twins: Sequence[Line]) -> Sequence[int]:
+        """Where it may be: from the line that it goes after to the next that one of the others goes by."""
+        at = self._anchor(lines)
+        if at is None:
+            return range(len(lines))
+        others = {regex for twin in twins if (regex := twin._regex()) not in (None, self._regex())}
+        ends = [i for i, line in enumerate(lines)
+                if body(line) != self.text and any(_found(regex, line) for regex in others if regex)]  # fmt: skip
+        if self._regex() is not None and self.before is not None:
+            return range(max((end + 1 for end in ends if end < at), default=0), at)
+        return range(at + 1, min((end for end in ends if end > at), default=len(lines)))
+
+
+def _twins(edits: Sequence[Edit]) -> Mapping[str, Sequence[Line]]:
+    """By their text, lines that are declared for more than one place."""
+    by_text: dict[str, dict[tuple[str | None, str | None], Line]] = {}
+    for edit in edits:
+        if isinstance(edit, Line) and edit.state == "present":
+            by_text.setdefault(edit.text, {})[edit.after, edit.before] = edit
+    return {text: list(lines.values()) for text, lines in by_text.items() if len(lines) > 1}
+
+
+def _shared_out(twins: Sequence[Line], lines: list[str]) -> Mapping[tuple[str | None, str | None], int | None]:
+    """Which line is whose, by their places. Those that go by another line choose first."""
+    found: dict[tuple[str | None, str | None], int | None] = {}
+    for twin in sorted(twins, key=lambda twin: twin._anchor(lines) is None):
+        free = [at for at in twin._reach(lines, twins) if at not in found.values()]
+        found[twin.after, twin.before] = twin._place(lines, free)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +220,17 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
 
 
 def _run(data: bytes, edits: Sequence[Edit]) -> bytes:
-    lines = split(data.decode("utf-8", "surrogateescape"))
+    text = data.decode("utf-8", "surrogateescape")
+    bom = _BOM if text.startswith(_BOM) else ""
+    lines = split(text.removeprefix(bom))
     eol = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    twins = _twins(edits)
     for edit in edits:
-        lines = edit.edit(lines, eol)
-    return "".join(lines).encode("utf-8", "surrogateescape")
+        if isinstance(edit, Line) and edit.state == "present" and edit.text in twins:
+            lines = edit.edit_among(twins[edit.text], lines, eol)
+        else:
+            lines = edit.edit(lines, eol)
+    return "".join((bom, *lines)).encode("utf-8", "surrogateescape")
 
 
 def split(text: str) -> list[str]:

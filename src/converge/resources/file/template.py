@@ -20,11 +20,14 @@ def _environment(folder: str) -> jinja2.Environment:
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
+    from converge.resources.file.lineends import KeepLineEnds
+
     # A template may lie where others can write it: in the sandbox it reaches what it is given, and no Python behind it.
     return SandboxedEnvironment(
         loader=jinja2.FunctionLoader(lambda name: _load(folder, name)),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        extensions=[KeepLineEnds],
         autoescape=False,
     )
 

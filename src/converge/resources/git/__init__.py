@@ -27,6 +27,7 @@ from converge.resources.base import (
 )
 from converge.resources.file.entry import path_mistakes, tidy_path
 from converge.resources.stirred import refuse_to_lose
+from converge.urls import hide_credentials
 
 if TYPE_CHECKING:
     from typing import Self
@@ -188,7 +189,7 @@ class Git(Resource):
         changes: list[Change] = []
         address = commands.address(self, self.dest)
         if address != self.repo:
-            changes.append(Change("repo", commands.masked(address) or None, commands.masked(self.repo)))
+            changes.append(Change("repo", hide_credentials(address) or None, hide_credentials(self.repo)))
         head, wanted = commands.head(self, self.dest), commands.resolve(self, self.dest).commit
         if head != wanted:
             changes.append(Change("revision", head and head[:12], self._shown(wanted)))

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from converge import process
 from converge.process.variables import NETWORK
 from converge.resources.base import ResourceError
+from converge.urls import hide_credentials
 
 if TYPE_CHECKING:
     from converge.resources.git import Git
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_FILE = re.compile(r"^[ MTADRCU]{2} (.+)$", re.MULTILINE)
 _REMARK = re.compile(r"(warning|hint|error|fatal): ")
-_USERINFO = re.compile(r"(\bhttps?://)[^/@\s]*@|(://[^/@:\s]*):[^/@\s]*@")
 _MOST_FILES = 5
 
 
@@ -32,28 +31,25 @@ class Named(NamedTuple):
     ref: str | None = None
 
 
-def masked(text: str) -> str:
-    """The text without the passwords and tokens that addresses may hold."""
-    return _USERINFO.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}:***@", text)
-
-
 def head(it: Git, path: str) -> str | None:
     """The commit that is checked out; None where there is none yet."""
-    result = _run(it, path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    result = run(it, path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     return _commit_in(result.output) if result.returncode == 0 else None
 
 
 def address(it: Git, path: str) -> str:
     """Where the checkout says that it comes from."""
-    lines = _run(it, path, "config", "--get", "remote.origin.url").output.splitlines()
+    lines = run(it, path, "config", "--get", "remote.origin.url").output.splitlines()
     return "".join([line for line in lines if not _REMARK.match(line)][-1:])
 
 
 def modified(it: Git, path: str) -> str:
     """The files that were changed and belong to the commit, for a person; empty where there are none."""
-    lines = _FILE.findall(_must(it, path, "status", "--porcelain", "--untracked-files=no"))
-    first = ", ".join(lines[:_MOST_FILES])
-    return f"{first} and {len(lines) - _MOST_FILES} more" if len(lines) > _MOST_FILES else first
+    from converge.resources.git.changes import changes
+
+    found = changes(it, path).real
+    first = ", ".join(found[:_MOST_FILES])
+    return f"{first} and {len(found) - _MOST_FILES} more" if len(found) > _MOST_FILES else first
 
 
 def resolve(it: Git, path: str | None) -> Named:
@@ -61,7 +57,7 @@ def resolve(it: Git, path: str | None) -> Named:
     if _COMMIT.fullmatch(it.revision):
         return Named(it.revision)
     if path is not None:
-        result = _run(it, path, "rev-parse", "--verify", "--quiet", f"refs/tags/{it.revision}^{{commit}}")
+        result = run(it, path, "rev-parse", "--verify", "--quiet", f"refs/tags/{it.revision}^{{commit}}")
         if result.returncode == 0:
             return Named(_commit_in(result.output))
     tag, branch = f"refs/tags/{it.revision}", f"refs/heads/{it.revision}"
@@ -73,9 +69,8 @@ def resolve(it: Git, path: str | None) -> Named:
     for ref in ("HEAD", branch):
         if ref in asked and ref in found:
             return Named(found[ref], ref)
-    raise ResourceError(
-        f"{masked(it.repo)} has no branch and no tag {it.revision}; a commit is written with all of its 40 digits"
-    )
+    repo = hide_credentials(it.repo)
+    raise ResourceError(f"{repo} has no branch and no tag {it.revision}; a commit is written with all of its 40 digits")
 
 
 def create(it: Git, path: str) -> None:
@@ -96,8 +91,14 @@ def check_out(it: Git, path: str) -> None:
     named = resolve(it, path)
     if not _has(it, path, named.commit):
         named = Named(_fetch(it, path, named))
-    force = ["--force"] if it.force else []
-    _must(it, path, "-c", "advice.detachedHead=false", "checkout", "--quiet", *force, "--detach", named.commit)
+    words = ["-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", named.commit]
+    if it.force:
+        _must(it, path, *words, "--force")
+    elif run(it, path, *words).returncode != 0:
+        from converge.resources.git.changes import out_of_the_way
+
+        with out_of_the_way(it, path, named.commit):
+            _must(it, path, *words)
 
 
 def _fetch(it: Git, path: str, named: Named) -> str:
@@ -107,11 +108,11 @@ def _fetch(it: Git, path: str, named: Named) -> str:
         target = named.ref if named.ref.startswith("refs/tags/") else ""
         _must(it, path, *fetch, f"+{named.ref}:{target}" if target else named.ref)
         return _commit_in(_must(it, path, "rev-parse", "FETCH_HEAD^{commit}"))
-    if _run(it, path, *fetch, named.commit).returncode != 0:
+    if run(it, path, *fetch, named.commit).returncode != 0:
         # Not every server gives a commit that no name leads to; then all that has a name is fetched.
         _must(it, path, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
     if not _has(it, path, named.commit):
-        raise ResourceError(f"{masked(it.repo)} has no commit {named.commit}")
+        raise ResourceError(f"{hide_credentials(it.repo)} has no commit {named.commit}")
     return named.commit
 
 
@@ -120,27 +121,38 @@ def _commit_in(output: str) -> str:
     for line in output.splitlines():
         if _COMMIT.fullmatch(line):
             return line
-    raise ResourceError(f"git answered {masked(' '.join(output.split()))!r} instead of a commit")
+    raise ResourceError(f"git answered {hide_credentials(' '.join(output.split()))!r} instead of a commit")
 
 
 def _has(it: Git, path: str, commit: str) -> bool:
-    return _run(it, path, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+    return run(it, path, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
 
 def _must(it: Git, path: str | None, *words: str) -> str:
-    result = _run(it, path, *words)
+    result = run(it, path, *words)
     if result.returncode != 0:
-        said = masked(" ".join(result.output.split())) or result.ending()
+        said = hide_credentials(" ".join(result.output.split())) or result.ending()
         verb = next(word for word in words if not word.startswith("-") and "=" not in word)
         raise (ResourceError if path is None else Unreadable)(f"git {verb} failed: {said}")
     return result.output
 
 
-def _run(it: Git, path: str | None, *words: str) -> process.Result:
+def output_of(it: Git, path: str, *words: str, limit: int) -> str:
+    """What git answers, without any warnings; as much as this many bytes."""
+    result = run(it, path, *words, limit=limit, errors=False)
+    return result.output if result.returncode == 0 else _must(it, path, *words)
+
+
+def run(
+    it: Git, path: str | None, *words: str, stdin: bytes | None = None, limit: int = process.KEPT_OUTPUT,
+    errors: bool = True,
+) -> process.Result:  # fmt: skip
+    """Run git, in a checkout or nowhere."""
     place = [] if path is None else ["-C", path]
     result = process.run(
-        ["git", *place, *words], cwd="/", env=_ENVIRONMENT, keep=_keep(it), user=it.runs_as(), timeout=it.seconds()
-    )
+        ["git", *place, *words], cwd="/", env=_ENVIRONMENT, keep=_keep(it), user=it.runs_as(), timeout=it.seconds(),
+        stdin=stdin, limit=limit, errors=errors,
+    )  # fmt: skip
     if result.timed_out:
         raise ResourceError(f"git {words[0]} did not end in time and was ended")
     return result

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from converge.urls import hide_credentials
+
 _INTEGERS = range(-(2**63), 2**64)
 
 
@@ -67,7 +69,7 @@ def same(one: object, other: object) -> bool:
 
 def shown(value: object) -> str:
     """For a person, on one line that is not too long."""
-    text = repr(value)
+    text = hide_credentials(repr(value))
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
