@@ -343,7 +343,7 @@ def test_no_backup_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_missing_directory_is_not_yet_there(tmp_path: Path) -> None:
     file = File(tmp_path / "a" / "b" / "f", content="x")
-    said = rf"the directory {tmp_path}/a/b does not exist; declare it with r\.directory\(.*, or set parents=True"
+    said = rf"the directory {tmp_path}/a/b does not exist; .*, or set parents=True, or name the package"
     with pytest.raises(NotYet, match=said) as caught:
         file.check()
     assert caught.value.needs == f"file:{tmp_path}/a/b"

@@ -6,6 +6,7 @@ A kind says what it needs as data (``Resource.needs()``); the rules here find th
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 from converge.errors import Mistake
@@ -15,6 +16,7 @@ _GROUNDS = ("mount", "archive", "git")
 """Kinds whose name is a path, and that bring what is at it and below."""
 BY_NAME = "file of its name"
 _PARENT = "parent directory"
+_PACKAGE = "directory of its package"
 _USES = "uses "
 _CONFIGURATION = frozenset(("conf", "cfg", "yaml", "yml"))
 """What the names of files end with that are called after the program which reads them."""
@@ -26,7 +28,7 @@ def only_orders(rule: str) -> bool:
     The others hold: what lies on a mount, in an archive or in a checkout would come to lie under it, and what is to be
     done before a removal could not be done after it.
     """
-    return rule in (BY_NAME, _PARENT) or rule.startswith(_USES)
+    return rule in (BY_NAME, _PARENT, _PACKAGE) or rule.startswith(_USES)
 
 
 def automatic_edges(
@@ -64,6 +66,7 @@ def automatic_edges(
                 yield before, after, rule
     yield from _on_ground(resources, index, absent)
     yield from _by_name(resources, index, named)
+    yield from _in_packages(resources, index, absent)
 
 
 def _impossible(resource: Resource, path: str, above: Resource) -> Iterator[Mistake]:
@@ -137,6 +140,38 @@ def _by_name(
                 yield after, before, "ended before its file goes"
             else:
                 yield before, after, BY_NAME
+
+
+_OF_PACKAGES = re.compile(r"/(?:etc|opt|usr/(?:lib|libexec|share)|var/(?:cache|lib|log|spool))/([^/]+)/")
+"""Where packages have directories of their own, mostly called after them; see hier(7)."""
+
+
+def _in_packages(
+    resources: Sequence[Resource], index: dict[str, int], absent: Sequence[bool]
+) -> Iterator[tuple[int, int, str]]:
+    """Edges from packages to what lies in directories of their name, such as ``/etc/nginx`` of ``nginx-full``."""
+    packages = [place for id, place in index.items() if id.startswith("package:") and resources[place].auto_edge]
+    if not packages:
+        return
+    known: dict[str, list[int]] = {}
+    for after, resource in enumerate(resources):
+        for need in resource.needs() if resource.auto_edge else ():
+            if not isinstance(need, Inside) or not (found := _OF_PACKAGES.match(need.path)):
+                continue
+            name = found[1]
+            if name not in known:
+                known[name] = [place for place in packages if _is_called_after(resources[place].identity(), name)]
+            for before in known[name]:
+                if not absent[before]:
+                    yield before, after, _PACKAGE
+                elif resource.ends_first():
+                    yield after, before, "removed before its package"
+
+
+def _is_called_after(package: str, folder: str) -> bool:
+    """``nginx`` is the folder of nginx, nginx-full and nginx:amd64; ``php`` is that of php8.2-fpm."""
+    rest = package.removeprefix(folder)
+    return package.startswith(folder) and (not rest or not rest[0].isalpha())
 
 
 class _NearestDirectory:

@@ -40,7 +40,7 @@ def no_folder(entry: Entry) -> NotYet:
     folder = shown(entry.folder())
     return NotYet(
         f'{shown(entry.at)}: the directory {folder} does not exist; declare it with r.directory("{folder}"), '
-        "or set parents=True",
+        "or set parents=True, or name the package that brings it in depends_on=",
         f"file:{entry.folder()}",
     )
 
