@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shlex
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from pages import ROOT, Sandbox, blocks, commands
+
+from converge.declaration import Declares, Run
+from converge.testing import declare
 
 PAGE = (ROOT / "docs" / "adding-a-kind.md").read_text()
 EXAMPLE = ROOT / "examples" / "json-setting"
@@ -80,6 +84,17 @@ def test_it_is_the_example_that_is_shipped() -> None:
     files = {block.file: block.text for block in blocks(PAGE) if block.file is not None}
     for path in ("pyproject.toml", "src/json_setting/__init__.py"):
         assert files[f"json-setting/{path}"] == (EXAMPLE / path).read_text()
+
+
+def test_the_line_for_a_part_of_converge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE / "src"))
+    kind = importlib.import_module("json_setting").JsonSetting
+    (line,) = (block.text for block in blocks(PAGE) if "Declares(" in block.text)
+    names: dict[str, object] = {"Declares": Declares, "JsonSetting": kind}
+    exec(line, names)
+    monkeypatch.setattr(Run, "json_setting", names["json_setting"], raising=False)
+    declared = declare(lambda r: r.json_setting("/etc/x.json", "a", 1))  # type: ignore[attr-defined]  # set above
+    assert [each.id for each in declared.resources] == ["json:/etc/x.json:a"]
 
 
 def test_the_daemon_puts_drift_right_and_keeps_what_is_not_managed(installed: Reader) -> None:
