@@ -81,6 +81,10 @@ def demonstrate(folder: Path) -> int:
         f"{len(took)} kinds of damage, each undone within {1000 * min(took):.1f} to {1000 * max(took):.1f} ms. "
         f"The reload ran {daemon.said.count('exec:reload')} times: once for each writing of the configuration."
     )
+    title("Next: a service, on a machine with systemd")
+    command("sudo install -D -m 0644 demo/service.py /etc/converge/service.py")
+    command("sudo .venv/bin/converge serve /etc/converge/service.py")
+    console.print("Then stop cron in another terminal, and look at it again: README.md, 'Your first service'.")
     return 0
 
 

@@ -2,8 +2,10 @@
 
 A block's first line may say more than its language. ``python file=site.py`` puts its text into the sandbox under that
 name. ``python load-only`` is loaded and put in order, but not planned, because it names users or programs that only
-the reader's machine has; with ``platform=darwin``, as for such a machine. ``python not-a-blueprint`` is neither.
-``python file=test_x.py pytest`` is run by pytest.
+the reader's machine has; with ``platform=darwin``, as for such a machine; with ``with=json-setting``, where that
+example is installed. ``python mistaken`` is refused. ``python runs`` is no blueprint, and is run as it is. ``python
+file=test_x.py pytest`` is run by pytest. ``package`` marks what docs/adding-a-kind.md makes and does with its package;
+it has a test of its own.
 """
 
 from __future__ import annotations
@@ -60,9 +62,8 @@ def as_blueprint(text: str) -> str:
     """A whole blueprint; a few lines that only declare are put into one."""
     if "@blueprint" in text:
         return text
-    head = (
-        "from converge import Block, Line, Run, blueprint, file_exists\n\n@blueprint('example')\ndef example(r: Run):\n"
-    )
+    names = "Block, Line, Run, blueprint, file_exists, registry_key_exists, registry_value_equals"
+    head = f"from converge import {names}\n\n@blueprint('example')\ndef example(r: Run):\n"
     return head + textwrap.indent(text, "    ")
 
 
@@ -122,7 +123,8 @@ class Sandbox:
 
 
 _COMMAND = re.compile(
-    r"(?:^|[\s=/])converge ((?:plan|serve|check|graph|init|adopt|secret|list|version|--)[^#|;&>()`]*)"
+    r"(?:^|[\s=/(])converge "
+    r"((?:plan|serve|check|graph|init|adopt|secret|list|version|completion|help|--)[^#|;&>()`]*)"
 )
 
 
@@ -136,7 +138,7 @@ def converge_commands(text: str) -> Iterator[tuple[str, list[str]]]:
     ]
     # In a sentence, the bare name of a command means the command, and nobody would type it so.
     inline = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
-    lines += [line for line in inline if not re.fullmatch(r"converge (plan|serve|check|graph|adopt)", line)]
+    lines += [line for line in inline if not re.fullmatch(r"converge (plan|serve|check|graph|adopt|completion)", line)]
     for line in lines:
         if found := _COMMAND.search(line):
             yield line, shlex.split(found[1])

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import cast
 
+import jinja2
 import pytest
-from pages import ROOT, Block, Sandbox, as_blueprint, blocks, converge_commands, pages
+from pages import ROOT, Block, Sandbox, as_blueprint, blocks, commands, converge_commands, pages
 
 from converge.cli import main, options
+from converge.declaration import Declares, Run
+from converge.errors import Mistakes
 from converge.loading import NOTHING_GIVEN, Given, load
 from converge.platform import Os, pretended_platform
+from converge.secrets.cipher import Key, seal
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in pages()}
 EXAMPLES = [
     pytest.param(name, block, id=f"{name}:{block.line}")
     for name, text in PAGES.items()
     for block in blocks(text)
-    if block.language == "python" and not {"not-a-blueprint", "pytest"} & set(block.words)
+    if block.language == "python" and not {"mistaken", "runs", "package", "pytest"} & set(block.words)
+]
+OTHERS = [
+    pytest.param(name, block, id=f"{name}:{block.line}")
+    for name, text in PAGES.items()
+    for block in blocks(text)
+    if block.language != "python" or {"mistaken", "runs"} & set(block.words)
 ]
 COMMANDS = [
     pytest.param(words, id=f"{name}: {line}") for name, text in PAGES.items() for line, words in converge_commands(text)
@@ -32,10 +44,59 @@ def test_there_is_something_to_test() -> None:
     assert len(COMMANDS) > 15
 
 
+def test_no_block_is_left_out() -> None:
+    """Each is known by its language and words, so that one of the tests here has it."""
+    known = {"load-only", "mistaken", "runs", "package", "pytest", "until", "fails", "root"}
+    for name, text in PAGES.items():
+        fences = re.findall(r"^\s*```.", text, flags=re.MULTILINE)
+        assert len(fences) == len(list(blocks(text))), f"{name}: indented, or of no language"
+        for block in blocks(text):
+            assert block.language in ("python", "sh", "console", "systemd", "toml", "jinja", "text"), (
+                f"{name}:{block.line}"
+            )
+            strange = {word for word in block.words if "=" not in word} - known
+            assert not strange, f"{name}:{block.line}: {strange}"
+            assert "package" not in block.words or name == "docs/adding-a-kind.md"
+
+
+@pytest.mark.parametrize(("page", "block"), OTHERS)
+def test_a_block_that_is_no_blueprint(page: str, block: Block, sandbox: Sandbox) -> None:
+    match block.language:
+        case "sh" | "console":
+            text = block.text if block.language == "sh" else "\n".join(commands(block.text))
+            assert text.strip()
+            done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            typed = [line for line in text.splitlines() if re.search(r"(?:^|[\s=/(])converge (?:[a-z]|--)", line)]
+            assert len(typed) == len(list(converge_commands(f"```sh\n{text}\n```\n"))), "not all are parsed"
+        case "toml":
+            assert tomllib.loads(block.text)
+        case "jinja":
+            jinja2.Environment(autoescape=True).parse(block.text)
+        case "systemd":
+            assert block.file == "converge.service", "test_the_unit_that_is_shown_is_valid has it"
+        case "python" if "runs" in block.words:
+            sealed, key = seal("a value", Key("the key of it", "here")), "the key of it"
+            names: dict[str, object] = {"sealed": sealed, "key": key, "__name__": "shown"}
+            exec(block.text, names)
+            assert names.get("value", "a value") == "a value"
+        case "python":
+            with pytest.raises(Mistakes):
+                load(str(sandbox.put("mistaken.py", block.text)))
+
+
 @pytest.mark.parametrize(("page", "block"), EXAMPLES)
 def test_an_example_of_a_blueprint_can_be_planned(
-    page: str, block: Block, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+    page: str,
+    block: Block,
+    sandbox: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if "with=json-setting" in block.words:
+        monkeypatch.syspath_prepend(str(ROOT / "examples" / "json-setting" / "src"))
+        kind = importlib.import_module("json_setting").JsonSetting
+        monkeypatch.setattr(Run, "json_setting", Declares(kind), raising=False)
     sandbox.put_files(PAGES[page])
     path = str(sandbox.put("example.py", as_blueprint(block.text)))
     names = re.findall(r'@blueprint\("([^"]+)"', block.text) or ["example"]
@@ -114,8 +175,8 @@ def test_make_targets_that_are_named_exist() -> None:
             assert re.search(rf"^{''.join(target)}:", makefile, flags=re.MULTILINE), target
 
 
-def test_the_unit_that_is_shown_is_valid(sandbox: Sandbox) -> None:
-    (unit,) = (block for block in blocks(PAGES["docs/operations.md"]) if block.file == "converge.service")
+@pytest.mark.parametrize("unit", [b for text in PAGES.values() for b in blocks(text) if b.language == "systemd"])
+def test_the_unit_that_is_shown_is_valid(unit: Block, sandbox: Sandbox) -> None:
     # The program that it names is nowhere on this machine, but in the sandbox.
     program = sandbox.put("../opt/converge/bin/converge", "#!/bin/sh\n")
     program.chmod(0o755)
@@ -146,3 +207,8 @@ def test_what_is_said_of_security_names_tests_that_there_are() -> None:
         found = [ROOT / path] if "/" in path else list((ROOT / "tests").rglob(path))
         assert found and found[0].exists(), path
         assert not test or test in found[0].read_text(), test
+
+
+def test_the_first_service_is_the_one_that_the_demonstration_leads_to() -> None:
+    shown = next(block for block in blocks(PAGES["README.md"]) if block.file == "service.py")
+    assert (ROOT / "demo" / "service.py").read_text() == shown.text

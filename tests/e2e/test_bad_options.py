@@ -86,7 +86,7 @@ FILE = {
     "block=['a', 'b']": "two blocks are both named 'converge'; give each its own name=",
     "backup='yes'": "backup must be bool, not 'yes'",
     "validate=True": "validate must be str or a list of str or None, not True",
-    "validate='sshd -t'": "validate='sshd -t' has no %s, the place of the new file's path",
+    "validate=''": "validate='' names no program",
     "validate='sshd \"'": "validate='sshd \"' cannot be taken apart into words: ",
     "sensitive=0": "sensitive must be bool, not 0",
     "content='x', state='absent'": 'with state="absent" the file goes away; leave out content',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ class Repository:
             at.chmod(0o755 if path in ("postinst", "prerm", "postrm", "preinst") else 0o644)
         deb = self.folder / f"{name}_{version}.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, deb], check=True, capture_output=True)
+        self._list(deb, control)
+
+    def take(self, deb: Path) -> None:
+        """Offer a package that was made elsewhere."""
+        control = subprocess.run(["dpkg-deb", "--field", deb], check=True, capture_output=True, text=True).stdout
+        self._list(Path(shutil.copy(deb, self.folder)), control)
+
+    def _list(self, deb: Path, control: str) -> None:
         data = deb.read_bytes()
         self.index[deb.name] = (
             f"{control}Filename: ./{deb.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n"

@@ -184,7 +184,7 @@ def ssh_drop_in(r: Run, name: str, text: str, *, only_if: Condition | None = Non
         group="root",
         mode=0o600,
         parents=True,
-        validate=["sh", "-c", _WITH_THE_REST, "sh", "%s", path],
+        validate=[SSHD, "-t"],
         condition=there if only_if is None else there & only_if,
         depends_on=f"file:{_SSHD_CONFIG}",
     )
@@ -192,16 +192,6 @@ def ssh_drop_in(r: Run, name: str, text: str, *, only_if: Condition | None = Non
         unit = "ssh" if r.platform.package_manager == "apt" else "sshd"
         # Sessions stay as they are. What does not run has nothing to read anew.
         r.exec(f"ssh reads {name}", _if_it_runs("reload-or-restart", unit), only_on=file)
-
-
-_WITH_THE_REST = f"""\
-{{
-  echo "Include \\"$1\\""
-  for each in /etc/ssh/sshd_config.d/*.conf; do test "$each" = "$2" || echo "Include \\"$each\\""; done
-  grep -viE '^[[:space:]]*include[[:space:]]+/etc/ssh/sshd_config\\.d/' {_SSHD_CONFIG}
-}} | {SSHD} -t -f /dev/stdin
-"""
-"""Whether sshd takes a new file ($1) in the place of an old one ($2), which may be broken, with all others."""
 
 
 def ssh_configuration(r: Run) -> None:

@@ -13,6 +13,7 @@ from converge.resources.base import (
     Change,
     Inside,
     Need,
+    NotYet,
     PathChanged,
     Resource,
     ResourceError,
@@ -85,11 +86,13 @@ class JsonSetting(Resource):
                 new.discard()
 
     def _read(self) -> dict[str, object]:
-        with open(self.path, encoding="utf-8") as file:
-            try:
-                settings = json.load(file)
-            except ValueError as error:
-                raise ResourceError(f"{self.path} is not valid JSON: {error}") from error
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                settings = json.loads(file.read().strip() or "{}")  # a file that was only just made is empty
+        except FileNotFoundError:
+            raise NotYet(f"{self.path} does not exist", f"file:{self.path}") from None
+        except ValueError as error:
+            raise ResourceError(f"{self.path} is not valid JSON: {error}") from error
         if not isinstance(settings, dict):
             raise ResourceError(f"{self.path} holds no JSON object")
         return settings

@@ -135,7 +135,7 @@ def _validate_mistakes(command: str | Sequence[str] | None) -> Iterator[str]:
     except ValueError as error:
         yield f"validate={command!r} cannot be taken apart into words: {error}"
         return
-    if not any("%s" in word for word in words):
-        yield f"validate={command!r} has no %s, the place of the new file's path"
+    if not words:
+        yield f"validate={command!r} names no program"
     elif "%s" in words[0]:
         yield "validate begins with %s; begin with the program that checks the file"

@@ -65,7 +65,10 @@ class File(Entry):
     backup: bool = False
     """Keep a copy of what is replaced or removed."""
     validate: str | Sequence[str] | None = field(default=None, hash=False)
-    """A command that must accept the new file, given as ``%s``, before it goes live."""
+    """A command that must accept the new file, given as ``%s``, before it goes live.
+
+    Without ``%s`` it tests the whole configuration with the new file in place.
+    """
     sensitive: bool = False
     """Never show its content."""
 
@@ -132,6 +135,16 @@ class File(Entry):
         if verb == "check":
             return "file"
         return self.folder() if self.is_simple() else None
+
+    @classmethod
+    def call_in_words(cls, verb: Verb, work: Sequence[tuple[Self, State]]) -> str | None:
+        file = work[0][0]
+        if verb == "check" or file.validate is None:
+            return None
+        from converge.process import words
+
+        command = file.validate if isinstance(file.validate, str) else words.join(file.validate)
+        return f"{words.shortened(command)} validates {file.id}"
 
     def compare(self, batch: Batch) -> State:
         from converge.resources.file.comparison import compare

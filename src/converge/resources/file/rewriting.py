@@ -23,7 +23,7 @@ from converge.resources.file.place import find_folder, is_link, look, need_folde
 from converge.resources.file.replacement import NEW_MODE, Replacement
 from converge.resources.file.traverse import sync_directory
 from converge.resources.file.trust import Place
-from converge.resources.file.validation import validate, validated
+from converge.resources.file.validation import refuse_exposed, takes_path, validate, validated
 
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
@@ -74,6 +74,7 @@ class _Chunk:
             with _turn():
                 self._each(range(len(self.items)), self._stage)
             self._each(self.staged, self._sync)
+            self._each([index for index in self.staged if _is_tested_whole(self.items[index][0])], self._publish_tested)
             with _turn():
                 self._each(self.staged, self._publish)
             self._sync_folder()
@@ -103,7 +104,13 @@ class _Chunk:
         self.staged[index].sync()
 
     def _publish(self, index: int) -> None:
-        self.staged[index].publish()
+        if not self.staged[index].published:
+            self.staged[index].publish()
+
+    def _publish_tested(self, index: int) -> None:
+        from converge.resources.file.whole import publish_tested
+
+        publish_tested(self.items[index][0], self.staged[index])
 
     def _discard(self, index: int) -> None:
         self.staged[index].discard()
@@ -133,6 +140,10 @@ class _Chunk:
             return
         self.staged[index] = replacement = Replacement(folder, file.name(), _mode_at_first(file, old))
         _fill(file, replacement, old, self.batch)
+
+
+def _is_tested_whole(file: File) -> bool:
+    return file.validate is not None and not takes_path(file)
 
 
 def _mode_at_first(file: File, old: os.stat_result | None) -> int:
@@ -173,7 +184,10 @@ def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batc
     kept = old if old is not None and not is_link(old) else None
     new = desired(file, content, batch.sources)
     place = batch.directories.place(file.folder())
-    if file.validate is not None and place.exposed:
+    given = file.validate is not None and takes_path(file)
+    if file.validate is not None and not given:
+        refuse_exposed(file, place)
+    if given and place.exposed:
         with validated(file, new) as sound:
             replacement.write(sound)
     else:
@@ -182,7 +196,7 @@ def _fill(file: File, replacement: Replacement, old: os.stat_result | None, batc
         _dress_new(file, replacement, place, batch)
     else:
         _dress_as(file, replacement, kept, place, batch)
-    if file.validate is not None and not place.exposed:
+    if given and not place.exposed:
         validate(file, os.path.join(file.folder(), replacement.temporary))
     if file.backup and old is not None:
         _keep(file, folder)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from converge import process
 from converge.paths import ensure_dir, runtime_dir, state_dir
-from converge.process.variables import environment
-from converge.resources.base import ResourceError
+from converge.resources.base import NotYet, ResourceError
 from converge.resources.file.content import READ, Content, Large, pieces
 from converge.resources.file.errors import explain, shown
 from converge.resources.file.replacement import write_all
+from converge.resources.file.trust import Place
 
 if TYPE_CHECKING:
     from converge.resources.file.regular import File
@@ -29,6 +28,20 @@ _MOST_OUTPUT = 2000
 def command_words(command: str | Sequence[str]) -> list[str]:
     """The command as the words that are run; no shell takes part. Raises ValueError for unbalanced quotes."""
     return shlex.split(command) if isinstance(command, str) else list(command)
+
+
+def takes_path(file: File) -> bool:
+    """Whether its command is given the new file as ``%s``; otherwise it reads the whole configuration by itself."""
+    return any("%s" in word for word in command_words(file.validate or ()))
+
+
+def refuse_exposed(file: File, place: Place) -> None:
+    """Raise where others could exchange the configuration while the command reads it."""
+    if place.exposed:
+        raise ResourceError(
+            f"{shown(file.at)}: others may write to its directory or to one above it, and could exchange the "
+            "configuration while validate reads it; give the command the new file's path as %s"
+        )
 
 
 @contextmanager
@@ -60,46 +73,29 @@ def _write(place: str, content: Content) -> None:
         os.close(handle)
 
 
-def validate(file: File, place: str) -> None:
-    """Run the file's validate command on the new file at ``place``. Raises ResourceError unless it says 0."""
+def validate(file: File, place: str = "", what: str = "the new content") -> None:
+    """Run the file's validate command, with ``place`` for ``%s``. Raises ResourceError unless it exits with 0."""
     words = [word.replace("%s", place) for word in command_words(file.validate or ())]
     limit = file.seconds() or _LONGEST
-    with tempfile.TemporaryFile() as output:
-        code = _run(words, output.fileno(), limit)
-        if code == 0:
-            return
-        said = "" if file.sensitive else _tail(output.fileno()).replace(place, file.at)
-    how = f"did not end within {limit:g} s" if code is None else f"failed with exit code {code}"
-    message = f"{shown(file.at)}: {shown(words[0])} {how} on the new content, so nothing was changed"
+    try:
+        result = process.run(words, cwd="/", timeout=limit)
+    except (NotYet, ResourceError, OSError) as error:
+        why = explain(error, words[0]) if isinstance(error, OSError) else error
+        raise ResourceError(f"the validate command {shown(words[0])} cannot be run: {why}") from error
+    if result.returncode == 0 and not result.timed_out:
+        return
+    how = f"did not end within {limit:g} s" if result.timed_out else f"failed with {_ending(result)}"
+    message = f"{shown(file.at)}: {shown(words[0])} {how} on {what}, so nothing was changed"
+    said = "" if file.sensitive else _tail(result.output)
+    if place:
+        said = said.replace(place, file.at)
     raise ResourceError(f"{message}: {said}" if said else message)
 
 
-def _run(words: list[str], output: int, limit: float) -> int | None:
-    """The exit code; None where it had to be ended."""
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd="/",
-            env=environment(None),
-            start_new_session=True,
-        )
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ResourceError(f"the validate command {shown(words[0])} cannot be run: {reason}") from error
-    try:
-        return process.wait(limit)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def _ending(result: process.Result) -> str:
+    return f"exit code {result.returncode}" if result.returncode >= 0 else result.ending()
 
 
-def _tail(output: int) -> str:
-    size = os.fstat(output).st_size
-    text = os.pread(output, _MOST_OUTPUT, max(0, size - _MOST_OUTPUT)).decode("utf-8", "replace").strip()
-    return f"… {text}" if size > _MOST_OUTPUT else text
+def _tail(output: str) -> str:
+    text = output.strip()
+    return f"… {text[-_MOST_OUTPUT:]}" if len(text) > _MOST_OUTPUT else text
