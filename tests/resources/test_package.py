@@ -184,7 +184,7 @@ class Pretended(Manager):
     def refresh(self, until: float) -> None:
         self.calls.append(("refresh",))
 
-    def repair(self, conffiles: Conffiles, until: float) -> None:
+    def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
         self.calls.append(("repair",))
         for name, found in self.there.items():
             self.there[name] = found._replace(broken="")
@@ -287,6 +287,7 @@ E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is an
     ("name", "script", "who"),
     [
         ("apt", f"echo '{APT_LOCKED}'; exit 100", "unattended-upgr (process 4711)"),
+        ("apt", 'echo "E: Cache is out of sync, can\'t x-ref a package file"; exit 100', "another package manager"),
         ("dnf", "exit 200", "another package manager"),
         ("zypper", "exit 7", "another package manager"),
         ("pacman", "echo 'error: failed to init transaction (unable to lock database)'; exit 1", "another package"),

@@ -66,7 +66,7 @@ class TestDpkg:
         assert apt.Apt(str(system)).installed(names, 0) == {
             "dpkg": Installed("1.21.22"),
             "exim4": Installed("4.96-15", hold=True),
-            "half": Installed("1.0", broken="half-configured"),
+            "half": Installed("1.0", broken="half-configured", unpacked=True),
             "torn": Installed("1.0", broken="half-installed, to be reinstalled"),
             "lib:i386": Installed("2.0"),
             "mail-transport-agent": Installed("", provided=True),

@@ -167,13 +167,75 @@ def test_half_done_and_provided(machine: Any, repository: Repository) -> None:
     site.declare("r.package('tool')")
     (planned,) = site.plan()["resources"]
     assert planned["changes"][0] == {
-        "property": "package", "from": "half-configured", "to": "installed", "action": "update",
+        "property": "package", "from": "half-configured", "to": "configured", "action": "update",
     }  # fmt: skip
     machine.write("/run/allowed", "")
     site.right("r.package('tool')")
     machine.run("dpkg", "--unpack", "/srv/repository/tool_1.0.deb")
     site.right("r.package('tool')")
     site.declare("r.package('virtual-tool')")
+    site.converge(0)
+
+
+def test_a_script_that_asks_at_the_terminal_finds_none(machine: Any, repository: Repository) -> None:
+    """With a terminal of apt's own it would wait for ever, and all of its transaction with it."""
+    site = Site(machine)
+    repository.add("asks", postinst="#!/bin/sh\nset -e\nprintf 'Really? ' >/dev/tty\nread answer </dev/tty\n")
+    repository.add("asks-not", postinst="#!/bin/sh\nread answer || true\n")
+    repository.publish()
+    site.declare("r.package('asks')\nr.package('asks-not')")
+    found = site.converge(3)
+    assert found["package:asks-not"]["status"] == "changed"
+    assert "/dev/tty" in found["package:asks"]["error"]
+
+
+def test_what_a_failing_script_said_is_shown_though_it_was_one_of_many(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    for name in ("bad", "worse"):
+        says = f"#!/bin/sh\necho {name} has no port to listen on >&2\ntest -e /run/allowed\n"
+        repository.add(name, postinst=says)
+    for name in ("good", "fine", "right"):
+        repository.add(name)
+    repository.publish()
+    names = ("good", "bad", "fine", "worse", "right")
+    site.declare("\n".join(f"r.package('{name}')" for name in names))
+    found = site.converge(3)
+    for name in ("bad", "worse"):
+        error = found[f"package:{name}"]["error"]
+        print(error)
+        assert f"{name} has no port to listen on" in error
+        assert "No file name for" not in error
+    assert {found[f"package:{name}"]["status"] for name in ("good", "fine", "right")} == {"changed"}
+    # Nothing of its archive is needed to configure it.
+    machine.run("sh", "-c", "rm /srv/repository/bad*.deb /srv/repository/worse*.deb")
+    machine.write("/run/allowed", "")
+    assert {each["status"] for each in site.converge(2).values()} == {"ok", "changed"}
+    site.converge(0)
+
+
+def test_the_newest_is_what_a_pin_says(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    for each in ("1.0", "2.0"):
+        repository.add("tool", each)
+    repository.publish()
+    site.right("r.package('tool', state='latest')")
+    assert version(machine, "tool") == "2.0"
+    machine.write("/etc/apt/preferences.d/tool", "Package: tool\nPin: version 1.0\nPin-Priority: 1001\n")
+    (planned,) = site.plan()["resources"]
+    assert planned["changes"] == [{"property": "version", "from": "2.0", "to": "1.0", "action": "update"}]
+    site.right("r.package('tool', state='latest')")
+    assert version(machine, "tool") == "1.0"
+
+
+def test_what_lies_in_a_directory_of_its_package_is_pending_with_it(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("tool", conffiles="/etc/tool/conf.d/own.conf\n", **{"/etc/tool/conf.d/own.conf": "1\n"})
+    repository.publish()
+    site.declare("r.file('/etc/tool/conf.d/x.conf', content='x')\nr.package('tool')")
+    planned = {each["id"]: each for each in site.plan()["resources"]}
+    assert planned["file:/etc/tool/conf.d/x.conf"]["status"] == "pending", planned
+    assert planned["file:/etc/tool/conf.d/x.conf"]["reason"] == "after package:tool"
+    assert {each["status"] for each in site.converge(2).values()} == {"changed"}
     site.converge(0)
 
 

@@ -12,7 +12,8 @@ from converge.resources.package import dpkg
 from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
 
 # Nothing here may ever ask a question, or wait for a lock where nobody sees it.
-_APT: Final = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=0")
+# Without a terminal of apt's own (Use-Pty), a script that reads /dev/tty fails at once: there is none.
+_APT: Final = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=0", "-o", "Dpkg::Use-Pty=0")
 _SIMULATE: Final = ("apt-get", "-s", "-q", "-o", "APT::Get::Show-User-Simulation-Note=no")
 _CONFFILES: Final[dict[Conffiles, tuple[str, ...]]] = {
     "keep": ("--force-confdef", "--force-confold"),
@@ -40,7 +41,7 @@ class Apt(Manager):
         found = {}
         for name in names:
             if entry := database.find(name):
-                found[name] = Installed(entry.version, entry.is_held(), entry.broken())
+                found[name] = Installed(entry.version, entry.is_held(), entry.broken(), entry.is_unpacked())
                 continue
             if provided is None:
                 provided = database.provided()
@@ -67,9 +68,11 @@ class Apt(Manager):
     # --- changing ---
 
     def install(self, wishes: Sequence[Wish], conffiles: Conffiles, newest: bool, until: float) -> None:
-        del newest  # install also brings what is there to the newest version
         self._require_known(wishes, until)
-        self._apt(["install", *_options(wishes), *_words(wishes)], conffiles, until)
+        options = list(_options(wishes))
+        if newest:  # which is an older one where it is pinned so, and only there; see apt_preferences(5)
+            options.append("--allow-downgrades")
+        self._apt(["install", *dict.fromkeys(options), *_words(wishes)], conffiles, until)
 
     def remove(self, names: Sequence[str], until: float) -> None:
         self._apt(["remove", *names], "keep", until)
@@ -80,8 +83,9 @@ class Apt(Manager):
     def refresh(self, until: float) -> None:
         self.run([*_APT, "update"], until, env=_QUIET)
 
-    def repair(self, conffiles: Conffiles, until: float) -> None:
-        self.run(["dpkg", *_CONFFILES[conffiles], "--configure", "-a"], until, env=_QUIET | {_UCF[conffiles]: "1"})
+    def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
+        command = ["dpkg", *_CONFFILES[conffiles], "--configure", *(names or ("-a",))]
+        self.run(command, until, env=_QUIET | {_UCF[conffiles]: "1"})
 
     def _apt(self, what: Sequence[str], conffiles: Conffiles, until: float) -> None:
         options = [word for option in _CONFFILES[conffiles] for word in ("-o", f"Dpkg::Options::={option}")]
@@ -105,7 +109,10 @@ class Apt(Manager):
         return "refresh" if any(words in output for words in unknown) else ""
 
     def is_locked(self, returncode: int, output: str) -> bool:
-        locked = ("Could not get lock", "Unable to lock", "frontend lock was locked", "is locked by another process")
+        locked = (
+            "Could not get lock", "Unable to lock", "frontend lock was locked", "is locked by another process",
+            "Cache is out of sync",  # an apt-get update put another index in place while it was read
+        )  # fmt: skip
         return returncode != 0 and any(words in output for words in locked)
 
 

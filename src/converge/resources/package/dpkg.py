@@ -13,6 +13,8 @@ FOLDER: Final = "/var/lib/dpkg"
 _FIELD: Final = re.compile(rb"^(Package|Status|Architecture|Version|Provides):[ \t]*(.*)$", re.MULTILINE)
 _GONE: Final = frozenset(("not-installed", "config-files"))
 """States of a package that is not there; its configuration may be."""
+_UNPACKED: Final = frozenset(("unpacked", "half-configured", "triggers-awaited", "triggers-pending"))
+"""States that ``dpkg --configure`` ends; see dpkg(1)."""
 
 
 class Entry(NamedTuple):
@@ -34,6 +36,11 @@ class Entry(NamedTuple):
         if flag == "reinstreq":
             return f"{state}, to be reinstalled"
         return "" if state == "installed" else state
+
+    def is_unpacked(self) -> bool:
+        """Whether it only has to be configured, which needs no archive of it."""
+        _, flag, state = [*self.status.split(), "", "", ""][:3]
+        return flag != "reinstreq" and state in _UNPACKED
 
     def is_held(self) -> bool:
         return self.status.startswith("hold ")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 AGAIN = 0.25
 """Seconds until it is asked again whether somebody else's transaction has ended: that sends no news of its own."""
+CONFIGURED = "configured"
+"""What a package is to be that is there, but for its configuration."""
 LONGEST = 300.0
 """Seconds that commands may take where nothing else is said."""
 
@@ -87,7 +89,7 @@ def differences(manager: Manager, package: Package, found: Installed | None, off
         return IN_SYNC
     changes = []
     if found.broken:
-        changes.append(Change("package", found.broken, "installed"))
+        changes.append(Change("package", found.broken, CONFIGURED if found.unpacked else "installed"))
     if package.version is not None and not manager.fits(found.version, package.version):
         changes.append(Change("version", found.version, package.version))
     elif package.state == "latest" and offer and offer.best and manager.is_newer(offer.best, found.version):
@@ -103,9 +105,10 @@ def _held(hold: bool) -> str:
 
 def wish_for(package: Package, state: State) -> Wish | None:
     """What has to be installed for this state; None where nothing has."""
-    if not any(change.property in ("package", "version") for change in state):
+    due = [change for change in state if change.property in ("package", "version") and change.to != CONFIGURED]
+    if not due:
         return None
-    return Wish(package.name, package.version, any(c.property == "package" and c.from_ is not None for c in state))
+    return Wish(package.name, package.version, any(c.property == "package" and c.from_ is not None for c in due))
 
 
 # --- what else would come or go -----------------------------------------------------------------------------------

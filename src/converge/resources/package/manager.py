@@ -30,6 +30,8 @@ class Installed(NamedTuple):
     hold: bool = False
     broken: str = ""
     """The state in which an interrupted transaction left it."""
+    unpacked: bool = False
+    """That state lacks no more than its configuration."""
     provided: bool = False
     """It is there by another name: a package that provides it is installed."""
 
@@ -132,8 +134,11 @@ class Manager:
         """Fetch the index of what can be installed."""
         raise NotImplementedError
 
-    def repair(self, conffiles: Conffiles, until: float) -> None:
-        """End what an interrupted transaction has left half done; nothing where there can be no such thing."""
+    def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
+        """End what an interrupted transaction has left half done; nothing where there can be no such thing.
+
+        With ``names``, only for these packages, which lack no more than their configuration.
+        """
 
     # --- its programs ---
 

@@ -10,7 +10,7 @@ from converge.resources.base import Busy, ResourceError, State
 from converge.resources.package import locks
 from converge.resources.package.choice import choose
 from converge.resources.package.conflicts import Declared, conflict
-from converge.resources.package.inspection import AGAIN, compare, deadline, wish_for
+from converge.resources.package.inspection import AGAIN, CONFIGURED, compare, deadline, wish_for
 from converge.resources.package.manager import Conffiles, Manager, ManagerError, Step, Wish
 
 if TYPE_CHECKING:
@@ -68,9 +68,23 @@ class _Transaction:
         except ManagerError as failed:
             error = failed
         self._look_again(self.packages)
-        for name, state in self.states.items():
-            if error is not None and _is_broken(state):
-                self.errors[name] = error
+        if error is not None:
+            self._configure_each(self.packages)
+            for package in self.packages:
+                if _is_broken(self.states[package.name]) and self._wish(package) is None:
+                    self.errors.setdefault(package.name, error)
+
+    def _configure_each(self, packages: Sequence[Package]) -> None:
+        """One by one, those that lack only their configuration: what fails then says why, and for which."""
+        for package in packages:
+            wanted = _is_unpacked(self.states[package.name]) and self._wish(package) is None
+            if not wanted or package.name in self.errors:
+                continue
+            try:
+                self.manager.repair(self.conffiles, self.until, [package.name])
+            except ManagerError as error:
+                self.errors[package.name] = error
+            self._look_again([package])
 
     def _look_again(self, packages: Sequence[Package]) -> None:
         for package, found in zip(packages, compare(self.manager, packages, self.until), strict=True):
@@ -151,7 +165,8 @@ class _Transaction:
         except (ResourceError, OSError) as error:
             # A command that fails because of one package may well have done its work for others.
             self._look_again(packages)
-            left = [package for package in packages if self.states[package.name]]
+            self._configure_each(packages)
+            left = [package for package in packages if self.states[package.name] and package.name not in self.errors]
             if len(packages) == 1 and left:
                 self.errors[packages[0].name] = error
                 return
@@ -178,6 +193,10 @@ class _Transaction:
     def _repair(self) -> None:
         self.tried.add("repair")
         self.manager.repair(self.conffiles, self.until)
+
+
+def _is_unpacked(state: State) -> bool:
+    return any(change.property == "package" and change.to == CONFIGURED for change in state)
 
 
 def _is_broken(state: State) -> bool:
