@@ -49,6 +49,8 @@ class Outcome(NamedTuple):
     """Why the owner wants it, in their words; not told of what is right."""
     noop: bool = False
     """It differs, and is declared to be checked only."""
+    also_at: tuple[str, ...] = ()
+    """The other places, where several blueprints declare it."""
 
     @property
     def action(self) -> str | None:

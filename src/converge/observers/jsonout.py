@@ -123,6 +123,8 @@ def _outcome(outcome: Outcome) -> _Object:
         keys["reason"] = _text(outcome.reason)
     if outcome.why:
         keys["why"] = _text(outcome.why)
+    if outcome.also_at:
+        keys["declared_at"] = [_text(place) for place in (outcome.where, *outcome.also_at)]
     if outcome.noncompliant:
         keys["noncompliant"] = True
     if outcome.noop:

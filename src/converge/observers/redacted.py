@@ -37,6 +37,7 @@ class Redacted:
                     reason=some(event.reason),
                     where=text(event.where),
                     why=text(event.why),
+                    also_at=tuple(map(text, event.also_at)),
                 )
             case Notice():
                 return replace(event, text=text(event.text), id=some(event.id))

@@ -128,7 +128,8 @@ class Words:
         if event.why and event.status != "skipped":
             yield self._indent + look.paint("dim", f"why: {self.clean(event.why)}") + "\n"
         if event.where and (self._verbose or event.status == "failed"):
-            yield self._indent + look.paint("dim", f"declared at {self.clean(event.where)}") + "\n"
+            places = " and ".join((event.where, *event.also_at))
+            yield self._indent + look.paint("dim", f"declared at {self.clean(places)}") + "\n"
 
     def notice(self, event: Notice) -> str:
         label = self._look.paint(event.severity, f"{_SEVERITIES[event.severity]}:")

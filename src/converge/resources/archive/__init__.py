@@ -46,6 +46,8 @@ class Archive(Resource):
     """
 
     kind: ClassVar[str] = "archive"
+    left_as_is = frozenset({"owner", "group", "checksum"})
+    beside_blueprint = frozenset({"source"})
     platforms = ("linux",)
 
     dest: str

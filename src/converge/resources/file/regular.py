@@ -34,6 +34,9 @@ class File(Entry):
 
     adoption = "by name"
     keeps_secret = frozenset({"content", "vars", "line", "block"})
+    left_as_is = Entry.left_as_is | keeps_secret | {"mode", "acl", "source", "template", "validate"}
+    either = Entry.either | {"backup", "sensitive"}
+    beside_blueprint = frozenset({"source", "template"})
     new_mode: ClassVar[int] = 0o644
 
     _: KW_ONLY
