@@ -25,6 +25,8 @@ from converge.secrets.redaction import Redactor
 from converge.trust import Trust, Untrusted, trusted_imports
 
 ENTRY_POINTS = "converge.blueprints"
+_OURS = os.path.dirname(__file__)
+_MOST_CALLERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +82,18 @@ class _Asked(NamedTuple):
 def check(wanted: str, given: Given) -> Loaded:
     """The same as :func:`load`, for any machine: no serial is read, and both answers about shards are tried."""
     shards = Shards(answer=True)
-    mistakes: list[Mistake] = []
+    raised: list[Mistakes] = []
     loaded: Loaded | None = None
-    try:
-        loaded = load(wanted, given=replace(given, shards=shards))
-    except Mistakes as raised:
-        mistakes += raised.mistakes
-    if shards.asked:
-        try:
-            load(wanted, given=replace(given, shards=Shards(answer=False)))
-        except Mistakes as raised:
-            mistakes += raised.mistakes
-    if mistakes or loaded is None:
-        raise Mistakes(dict.fromkeys(mistakes))
+    for each in (shards, Shards(answer=False)):
+        if each is shards or shards.asked:
+            try:
+                found = load(wanted, given=replace(given, shards=each))
+                loaded = loaded or found
+            except Mistakes as error:
+                raised.append(error)
+    if raised or loaded is None:
+        cause = raised[0].__cause__
+        raise Mistakes(dict.fromkeys(mistake for error in raised for mistake in error.mistakes)) from cause
     return loaded
 
 
@@ -349,16 +350,25 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
     """Turn what the owner's code raises into a mistake at the owner's own line."""
     try:
         yield
-    except SyntaxError as error:
-        where = Location(error.filename or "", error.lineno or 0)
-        raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
     except (Mistakes, BlueprintNotFound, Untrusted, BadValue):
         raise
     except BaseException as error:  # a daemon does not end because an edit of its blueprint says exit()
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise
-        where = _owners_line(error, own)
-        raise Mistakes([Mistake(where, None, _in_words(error))]) from error
+        raise Mistakes([_raised(error, own)]) from error
+
+
+def _raised(error: BaseException, own: set[str]) -> Mistake:
+    """What the owner's code raises, at the innermost line of theirs, and the lines that led there."""
+    way = [*dict.fromkeys(_owners_lines(error, own))]
+    if isinstance(error, SyntaxError) and error.filename:
+        where, text = Location(error.filename, error.lineno or 0), f"is not valid Python: {error.msg}"
+    else:
+        where, text = way.pop(0) if way else _last_line(error), _in_words(error)
+    if way:
+        shown = [*map(str, way[:_MOST_CALLERS]), *["…"] * (len(way) > _MOST_CALLERS)]
+        text += f" (called from {', from '.join(shown)})"
+    return Mistake(where, None, text)
 
 
 def _in_words(error: BaseException) -> str:
@@ -373,13 +383,30 @@ def _in_words(error: BaseException) -> str:
     return text
 
 
-def _owners_line(error: BaseException, own: set[str]) -> Location:
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        if frame.filename in own:
-            return Location(frame.filename, frame.lineno or 0)
-    last = frames[-1]
+def _owners_lines(error: BaseException, own: set[str]) -> Iterator[Location]:
+    """The lines of the owner's code that led to an error, the innermost first."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in own or not _is_installed(frame.filename):
+            yield Location(frame.filename, frame.lineno or 0)
+
+
+def _last_line(error: BaseException) -> Location:
+    last = traceback.extract_tb(error.__traceback__)[-1]
     return Location(last.filename, last.lineno or 0)
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a module is converge's, the standard library's or an installed package's, or no file at all."""
+    import sysconfig
+
+    known = sysconfig.get_paths()
+    folders = {_OURS, *(known[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
+    parts = file.split(os.sep)
+    return (
+        not os.path.isabs(file)
+        or any(file.startswith(os.path.join(folder, "")) for folder in folders)
+        or not {"site-packages", "dist-packages"}.isdisjoint(parts)
+    )
 
 
 @contextmanager

@@ -128,3 +128,15 @@ def test_it_neither_reads_nor_starts_what_the_blueprint_names(place: Place) -> N
     assert not touched
     # And it leaves nothing behind.
     assert not [call for call in calls if "O_CREAT" in call or "mkdir" in call or "unlink" in call]
+
+
+def test_an_error_in_a_helper_module_is_told_at_its_line_and_verbosely_with_a_traceback(place: Place) -> None:
+    (place.site.parent / "helper.py").write_text("def add(r):\n    raise RuntimeError('no')\n")
+    place.declare("import helper\nhelper.add(r)")
+    code, _, err = check(place)
+    assert code == 1
+    assert f"{place.site.parent}/helper.py:2: RuntimeError: no (called from {place.site}:" in err
+    assert "Traceback" not in err
+    verbose = check(place, "-v")[2]
+    assert "Traceback (most recent call last)" in verbose
+    assert "raise RuntimeError('no')" in verbose
