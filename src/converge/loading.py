@@ -11,14 +11,16 @@ import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import NamedTuple
 
 from converge.declaration import Blueprint, BlueprintFunction, Run, Shards, line_of, registry
 from converge.errors import BadValue, BlueprintNotFound, ConvergeError, Mistake, Mistakes, nearest
-from converge.graph.graph import Graph, build_graph
+from converge.graph.autoedges import GROUNDS
+from converge.graph.graph import Graph, as_ids, build_graph
 from converge.parameters import Text, Value, values_from
 from converge.platform import Platform
-from converge.resources.base import NOWHERE, Location
+from converge.resources.base import NOWHERE, Location, NotYet, Resource, ResourceError
 from converge.resources.owned import Ownership
 from converge.secrets import Secrets
 from converge.secrets.redaction import Redactor
@@ -311,6 +313,8 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
 
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     declared = types.MappingProxyType(run._declared)
+    if asked.given.shards is not None and os.name == "posix":  # ``check``
+        run._mistakes += _wrong_beside(declared, run)
     try:
         ownership = Ownership(run._declared.values())
         resources = [resource.among(declared).with_ownership(ownership) for resource in run._declared.values()]
@@ -320,6 +324,34 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
     if run._mistakes:
         raise Mistakes(run._mistakes)
     return graph
+
+
+def _wrong_beside(declared: Mapping[str, Resource], run: Run) -> Iterator[Mistake]:
+    """What cannot be read or rendered of the files that a blueprint has beside it.
+
+    Elsewhere they may be what another machine has, or a package brings: that they are missing here is a warning.
+    """
+    for resource in declared.values():
+        try:
+            resource.check_beside()
+        except NotYet as error:
+            path = error.needs.partition(":")[2]
+            if _is_brought(path, resource, declared):
+                continue
+            if path.startswith(os.path.join(os.path.dirname(resource.where.file), "")):
+                yield Mistake(resource.where, resource.id, str(error))
+            else:
+                run._warn(resource.where, f"{resource.id}: {error} on this machine")
+        except ResourceError as error:
+            yield Mistake(resource.where, resource.id, str(error))
+
+
+def _is_brought(path: str, resource: Resource, declared: Mapping[str, Resource]) -> bool:
+    """Whether another resource may make this file before it is needed."""
+    if any(needed.startswith("exec:") for needed in as_ids(resource.depends_on)):
+        return True
+    above = [path, *map(str, PurePath(path).parents)]
+    return f"file:{path}" in declared or any(f"{kind}:{each}" in declared for kind in GROUNDS for each in above)
 
 
 def _misgiven(

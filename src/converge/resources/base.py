@@ -389,6 +389,12 @@ class Resource:
         """What only one resource of a blueprint can have, such as a uid; two that claim the same are a mistake."""
         return ()
 
+    def check_beside(self) -> None:
+        """Look for what ``converge check`` can see beside the blueprint, such as a template; never at the target.
+
+        Raises ResourceError, or NotYet for what another resource may bring.
+        """
+
     def among(self, ids: Mapping[str, Resource]) -> Self:
         """This resource, knowing all in the blueprint, by their ids; a copy where that makes a difference to it."""
         return self

@@ -200,6 +200,10 @@ class Archive(Resource):
 
     # --- its parts ----------------------------------------------------------------------------------------
 
+    def check_beside(self) -> None:
+        if not self._is_url() and not os.path.exists(path := self._path()):
+            raise NotYet(f"the archive {path} does not exist", f"file:{path}")
+
     def _is_url(self) -> bool:
         return self.source.startswith("https://")
 
