@@ -5,21 +5,19 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from converge.errors import Mistake
-from converge.resources.base import WHYS, Location, Places, Resource
+from converge.reasons import WHYS, recommendations, title_of
+from converge.resources.base import Location, Places, Resource
 from converge.resources.typecheck import describe
 
 R = TypeVar("R", bound=Resource)
 
 _UNSET_IS_NONE = frozenset(("retry", "limit", "timeout"))
 _LONGEST_SHOWN = 60
-_NUMBER = re.compile(r"\b\d+(?:\.\d+)+\b")
-"""The number of a recommendation, in the reason for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,17 +127,6 @@ def _reason(declared: Declared) -> str:
     return f" for {title_of(why)}" if why else ""
 
 
-def title_of(why: str) -> str:
-    """The first sentence of a reason, such as ``CIS 5.2.3: Title``."""
-    return re.split(r"(?<=[\w)\"'])[.;](?:\s|$)", " ".join(why.split()), maxsplit=1)[0]
-
-
-def numbers_of(why: str) -> list[str]:
-    """The numbers of recommendations that a reason begins with, up to a colon."""
-    head, colon, _ = why.partition(":")
-    return _NUMBER.findall(head) if colon else []
-
-
 def _skipping(declared: Declared) -> str:
     """What to write so that the blueprint leaves it out; empty where none on the way can."""
     entry = declared.entry
@@ -147,7 +134,8 @@ def _skipping(declared: Declared) -> str:
         entry = entry.within
     if entry is None:
         return ""
-    named = ", ".join(f'"{number}"' for number in numbers_of(declared.resource.why or "")) or "…"
+    numbers = [each.number for each in recommendations(declared.resource.why or "")]
+    named = ", ".join(f'"{number}"' for number in numbers) or "…"
     return f"leave that one out with r.include({entry.name}, …, skip=[{named}])"
 
 

@@ -47,9 +47,6 @@ State: TypeAlias = tuple[Change, ...]
 
 IN_SYNC: State = ()
 
-WHYS = "; also: "
-"""Between the reasons of a resource that several blueprints declare."""
-
 
 class Location(NamedTuple):
     """A place in the owner's blueprint."""
