@@ -172,7 +172,9 @@ def test_what_is_wrong_with_a_template_is_found_without_a_look_at_the_machine(
 
 def test_a_missing_source_is_a_mistake_unless_something_brings_it(place: Place) -> None:
     folder = place.site.parent
-    place.declare('r.file("/nowhere/a", source="a.txt")\nr.archive("/nowhere/b", "b.tar", checksum="sha256:" + "0" * 64)')
+    place.declare(
+        'r.file("/nowhere/a", source="a.txt")\nr.archive("/nowhere/b", "b.tar", checksum="sha256:" + "0" * 64)'
+    )
     code, _, err = check(place)
     assert code == 1
     assert f"file:/nowhere/a: the source {folder}/a.txt does not exist" in err
