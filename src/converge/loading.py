@@ -338,7 +338,8 @@ def _wrong_beside(declared: Mapping[str, Resource], run: Run) -> Iterator[Mistak
             path = error.needs.partition(":")[2]
             if _is_brought(path, resource, declared):
                 continue
-            if path.startswith(os.path.join(os.path.dirname(resource.where.file), "")):
+            named = (getattr(resource, option) for option in resource.beside_blueprint)
+            if any(each is not None and not os.path.isabs(each) for each in named):
                 yield Mistake(resource.where, resource.id, str(error))
             else:
                 run._warn(resource.where, f"{resource.id}: {error} on this machine")

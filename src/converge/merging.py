@@ -40,7 +40,8 @@ class Entry:
         return f"{self.name}, included at {' from '.join(lines)}" if lines else self.name
 
     def __str__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self.values.items() if _is_short(value))
+        # A text may be a secret; of a recursion, a number says more anyhow.
+        given = ", ".join(f"{name}={value!r}" for name, value in self.values.items() if isinstance(value, int | float))
         return f"{self.name}({given})" if given else self.name
 
 
@@ -88,7 +89,7 @@ def contradictions(first: Resource, second: Resource, timeout: float) -> list[st
     adding = _added(first, second) | first.either | {"critical"}
     may_be_unset = first.left_as_is | _UNSET_IS_NONE
     return [
-        _differs(second, name, theirs, ours)
+        _differs(first, second, name, theirs, ours)
         for name, ours, theirs in _differing(first, second)
         if name not in adding
         and not (name in may_be_unset and (_is_unset(name, ours, timeout) or _is_unset(name, theirs, timeout)))
@@ -139,11 +140,12 @@ def _skipping(declared: Declared) -> str:
     return f"leave that one out with r.include({entry.name}, …, skip=[{named}])"
 
 
-def _differs(second: Resource, name: str, theirs: object, ours: object) -> str:
-    secret = getattr(second, "sensitive", False) or name in second.keeps_secret or "password" in name
-    if secret or not (_is_short(theirs) and _is_short(ours)):
+def _differs(first: Resource, second: Resource, name: str, theirs: object, ours: object) -> str:
+    sensitive = any(getattr(each, "sensitive", False) for each in (first, second))
+    if sensitive or name in second.keeps_secret or "password" in name or not (_is_short(theirs) and _is_short(ours)):
         return f"{name} differs"
-    return f"{name}={theirs!r} here, {name}={ours!r} there"
+    show = "0o{:03o}".format if name == "mode" else repr
+    return f"{name}={show(theirs)} here, {name}={show(ours)} there"
 
 
 def _is_short(value: object) -> bool:

@@ -170,6 +170,12 @@ def test_what_is_wrong_with_a_template_is_found_without_a_look_at_the_machine(
         assert check(place)[0] == 0
 
 
+def test_a_template_in_a_folder_beside_that_of_the_blueprint_is_looked_for_too(place: Place) -> None:
+    place.declare('r.file("/nowhere/a", template="../templates/a.j2")')
+    assert f"the template {place.site.parents[1]}/templates/a.j2 does not exist" in check(place)[2]
+    assert check(place)[0] == 1
+
+
 def test_a_missing_source_is_a_mistake_unless_something_brings_it(place: Place) -> None:
     folder = place.site.parent
     place.declare(
