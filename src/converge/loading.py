@@ -313,7 +313,7 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
 
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     declared = types.MappingProxyType(run._declared)
-    if asked.given.shards is not None and os.name == "posix":  # ``check``
+    if asked.given.shards is not None and os.name == "posix":  # ``check``, or a test of the blueprint
         run._mistakes += _wrong_beside(declared, run)
     try:
         ownership = Ownership(run._declared.values())
