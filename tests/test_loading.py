@@ -112,6 +112,41 @@ def test_what_the_blueprint_raises_is_a_mistake_at_its_own_line_beside_the_other
     assert found[1].startswith(f"{path}:5: ValueError: invalid literal")
 
 
+def test_what_a_helper_module_raises_is_told_at_its_own_line_with_the_way_to_it(tmp_path: Path) -> None:
+    (tmp_path / "inner.py").write_text("import json\ndef parse(text):\n    return json.loads(text)\n")
+    (tmp_path / "helper.py").write_text("import inner\ndef add(r):\n    return inner.parse('{')\n")
+    path = write(tmp_path, "    helper.add(r)\n", head="import helper\n" + SITE)
+    (text,) = mistakes(path)
+    assert text.startswith(f"{tmp_path}/inner.py:3: JSONDecodeError: ")
+    assert text.endswith(f"(called from {tmp_path}/helper.py:3, from {path}:5)")
+
+
+def test_what_a_helper_raises_within_an_include_is_told_with_the_line_of_the_include(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def base(r):\n    1 / 0\n")
+    path = write(tmp_path, "    r.include(helper.base)\n", head="import helper\n" + SITE)
+    assert mistakes(path) == [f"{tmp_path}/helper.py:2: ZeroDivisionError: division by zero (called from {path}:5)"]
+
+
+@pytest.mark.parametrize(
+    ("helper", "said"),
+    [
+        ("x = 1\n1 / 0\n", "helper.py:2: ZeroDivisionError: division by zero (called from {path}:1)"),
+        ("x = 1\nx = (\n", "helper.py:2: is not valid Python: '(' was never closed (called from {path}:1)"),
+    ],
+)
+def test_a_helper_that_cannot_be_imported_is_told_at_its_own_line(tmp_path: Path, helper: str, said: str) -> None:
+    (tmp_path / "helper.py").write_text(helper)
+    path = write(tmp_path, "    pass\n", head="import helper\n" + SITE)
+    assert mistakes(path) == [f"{tmp_path}/{said.format(path=path)}"]
+
+
+def test_deep_recursion_is_told_with_a_few_of_its_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, "    again(r)\ndef again(r):\n    again(r)\n")
+    (text,) = mistakes(path)
+    assert text.startswith(f"{path}:6: RecursionError: ")
+    assert text.endswith(f"(called from {path}:4)")
+
+
 def test_a_syntax_error_names_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "    r.file(\n")
     assert mistakes(path)[0].startswith(f"{path}:4: is not valid Python: ")

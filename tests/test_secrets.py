@@ -15,6 +15,7 @@ import sys
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -23,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge import Run, Secret
+from converge.cli import main
 from converge.errors import Mistakes
 from converge.loading import Given, load
 from converge.secrets import SecretError, Secrets
@@ -775,3 +777,67 @@ def test_a_blueprint_without_secrets_imports_nothing_of_them(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "['converge.secrets.redaction']", done.stderr
+
+
+@pytest.fixture
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # Any: a class of an optional package
+    pyrage = pytest.importorskip("pyrage")
+    made = pyrage.x25519.Identity.generate()
+    (tmp_path / "identity").write_text(f"{made}\n")
+    (tmp_path / "identity").chmod(0o600)
+    monkeypatch.setenv("CONVERGE_AGE_IDENTITY_FILE", str(tmp_path / "identity"))
+    monkeypatch.delenv("CONVERGE_KEY", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    return made
+
+
+@pytest.mark.parametrize("armored", [False, True])
+def test_a_file_of_age_is_edited_for_the_identity_that_it_was_made_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: Any, armored: bool
+) -> None:
+    import pyrage
+
+    path = tmp_path / "secrets.toml.age"
+    path.write_bytes(pyrage.encrypt(b'a = "one"\n', [identity.to_public()], armored=armored))
+    before = path.read_bytes()
+    monkeypatch.setenv("EDITOR", "true")
+    assert main(["secret", "edit", str(path)]) == 0
+    assert path.read_bytes() == before
+    monkeypatch.setenv("EDITOR", "sed -i s/one/two/")
+    assert main(["secret", "edit", str(path)]) == 0
+    assert pyrage.decrypt(path.read_bytes(), [identity]) == b'a = "two"\n'
+    assert path.read_bytes().startswith(b"-----BEGIN") == armored
+    before = path.read_bytes()
+    monkeypatch.setenv("EDITOR", "sed -i s/=//")
+    assert main(["secret", "edit", str(path)]) == 1
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_age_for_several_is_not_written_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pyrage
+
+    path = tmp_path / "x.age"
+    other = pyrage.x25519.Identity.generate()
+    path.write_bytes(pyrage.encrypt(b"a = 1\n", [identity.to_public(), other.to_public()]))
+    before = path.read_bytes()
+    monkeypatch.setenv("EDITOR", "sed -i s/1/2/")
+    assert main(["secret", "edit", str(path)]) == 1
+    assert path.read_bytes() == before
+    assert "was made for 2 recipients, and does not say for whom" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["edit", "rotate"])
+def test_what_sops_or_age_encrypts_is_not_taken_for_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setenv("EDITOR", "false")
+    more = ["--new-key-file", str(tmp_path / "key")] if verb == "rotate" else []
+    (tmp_path / "x.yaml").write_text("db: ENC[AES256_GCM,data:abc,iv:x,tag:y,type:str]\nsops:\n  version: 3\n")
+    assert main(["secret", verb, str(tmp_path / "x.yaml"), *more]) == 1
+    assert "x.yaml is encrypted with SOPS; edit it with 'sops " in capsys.readouterr().err
+    if verb == "rotate":
+        (tmp_path / "x.age").write_bytes(b"age-encryption.org/v1\n\xff")
+        assert main(["secret", verb, str(tmp_path / "x.age"), *more]) == 1
+        assert "x.age is encrypted with age as a whole" in capsys.readouterr().err

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from converge import sharding
 from converge.conditions.base import Condition
-from converge.errors import BadValue, ConvergeError, Mistake, nearest
+from converge.errors import BadValue, ConvergeError, Mistake, Mistakes, nearest
+from converge.merging import Declared, Entry, contradiction, contradictions, merged
 from converge.platform import Os, Platform, this_os, this_platform
 from converge.resources.accounts import AuthorizedKeys, Group, User
 from converge.resources.archive import Archive
@@ -50,6 +51,9 @@ _PLAIN_SHARD = (
     "goes by the first 7 characters of the serial, which virtual machines of one vendor share; give the shard a name, "
     'as in of="new-agent"'
 )
+
+_DEEPEST = 100
+"""Includes within each other."""
 
 _SHIPPED = os.path.join(os.path.dirname(__file__), "blueprints", "")
 """The folder of the blueprints that come with converge."""
@@ -186,11 +190,13 @@ class Run:
         self._shards = shards
         self._secrets = Secrets() if secrets is None else secrets
         self._declared: dict[str, Resource] = {}
-        self._by_include: set[str] = set()
-        """The ids of those that included blueprints declare."""
+        self._by_include: dict[str, Entry] = {}
+        """By id, what declares those that only included blueprints declare."""
+        self._shared: dict[str, list[Declared]] = {}
+        """The declarations of those that several blueprints declare."""
         self._mistakes: list[Mistake] = []
         self._included: list[tuple[int, dict[str, Any]]] = []  # Any: parameters, of whatever types they are
-        self._including: list[tuple[str, BlueprintFunction]] = []
+        self._including: list[Entry] = []
         self._owners: dict[str, type] = {}
         self._why: str | None = None
         self._classes: dict[type, type[Resource]] = {}
@@ -227,26 +233,31 @@ class Run:
         if function is None:
             hint = nearest(name, registry.names())
             self._mistakes.append(Mistake(where, None, f"include: no blueprint is called {name!r}{hint}"))
-        elif any(entered is function for _, entered in self._including):
-            chain = [each for each, _ in self._including]
-            place = next(place for place, (_, entered) in enumerate(self._including) if entered is function)
-            text = f"blueprints include each other in a circle: {' → '.join([*chain[place:], name])}"
-            self._mistakes.append(Mistake(where, None, text))
         else:
-            wrong = self._enter(name, function, args, parameters)
+            wrong = self._enter(name, function, args, parameters, where)
             self._mistakes += [Mistake(where, None, f"include: {name} {text}") for _, text in wrong]
 
     def _enter(
-        self, name: str, function: BlueprintFunction, args: Sequence[object], given: Mapping[str, object]
+        self,
+        name: str,
+        function: BlueprintFunction,
+        args: Sequence[object],
+        given: Mapping[str, object],
+        where: Location | None = None,
     ) -> list[tuple[str, str]]:
         """Run a blueprint's function, once for each set of parameters; returns what is wrong with these."""
         from converge.parameters import bind
 
         values, wrong = bind(function, args, given)
+        if wrong:
+            return wrong
+        entry = Entry(name, function, values, where, self._including[-1] if self._including else None)
+        if self._circle(entry):
+            return []
         once = (id(function), values)
-        if not wrong and once not in self._included:
+        if once not in self._included:
             self._included.append(once)
-            self._including.append((name, function))
+            self._including.append(entry)
             defaults, self._defaults = self._defaults, {}
             try:
                 function(self, **values)
@@ -255,6 +266,25 @@ class Run:
             self._defaults = defaults
             self._including.pop()
         return wrong
+
+    def _circle(self, entry: Entry) -> bool:
+        """Whether a blueprint includes itself with the values that it runs with, which would never end.
+
+        With other values it may end. Raises Mistakes where it still has not after very many.
+        """
+        where = entry.where or NOWHERE
+        for place, running in enumerate(self._including):
+            if running.function is entry.function and running.values == entry.values:
+                chain = [each.name for each in (*self._including[place:], entry)]
+                text = f"blueprints include each other in a circle: {' → '.join(chain)}"
+                self._mistakes.append(Mistake(where, None, text))
+                return True
+        if len(self._including) >= _DEEPEST:
+            shown = [str(each) for each in (*self._including, entry)]
+            chain = [*shown[:3], "…", *shown[-2:]]
+            text = f"blueprints include each other without an end, {_DEEPEST} deep so far: {' → '.join(chain)}"
+            raise Mistakes([Mistake(where, None, f"{text}; let the innermost include nothing more")])
+        return False
 
     def defaults(self, *kinds: str, **options: object) -> None:
         """Let these options have these values from here on, wherever a declaration of this blueprint leaves them out.
@@ -413,22 +443,45 @@ class Run:
             return resource
         if resource.timeout is None:
             object.__setattr__(resource, "timeout", self._resource_timeout)
-        self._add(resource)
-        return resource
+        return self._add(resource)
 
     def _class_of(self, kind: type[Resource]) -> type[Resource]:
         """The class that declares a kind on this system; the kind itself where that has none."""
         here = self._os in kind.platforms
         return self._classes.setdefault(kind, kind.for_system(self._os) if here else kind)
 
-    def _add(self, resource: Resource) -> None:
+    def _add(self, resource: R) -> R:
         if resource.id.endswith(":"):
-            return
+            return resource
         there = self._declared.setdefault(resource.id, resource)
         if there is not resource:
-            self._mistakes.append(_twice(resource, there))
-        elif len(self._including) > 1:
-            self._by_include.add(resource.id)
+            return self._add_again(resource, there)
+        if len(self._including) > 1:
+            self._by_include[resource.id] = self._including[-1]
+        return resource
+
+    def _add_again(self, resource: R, there: Resource) -> R:
+        """A second declaration of one resource: united with the first where that is another blueprint's."""
+        entry = self._including[-1] if len(self._including) > 1 else None
+        here = Declared(resource, entry)
+        known = self._shared.get(resource.id) or [Declared(there, self._by_include.get(resource.id))]
+        if same := next((each for each in known if each.entry is entry), None):
+            self._mistakes.append(_twice(resource, same.resource))
+            return resource
+        if isinstance(resource, _StandIn) or isinstance(there, _StandIn):
+            return resource  # the mistake in it is told already
+        whole = merged(there, resource, [*known, here], self._resource_timeout)
+        if isinstance(whole, list):
+            own = next((each for each in known if each.entry is None), None)
+            one, other = (own, here) if own else (here, known[0])  # told at the owner's own line where there is one
+            wrong = contradictions(other.resource, one.resource, self._resource_timeout) or whole
+            self._mistakes.append(contradiction(one, other, wrong))
+            return resource
+        self._declared[resource.id] = whole
+        self._shared[resource.id] = [*known, here]
+        if entry is None:
+            self._by_include.pop(resource.id, None)
+        return cast("R", whole)
 
 
 class _UnknownKind:

@@ -11,20 +11,24 @@ import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import NamedTuple
 
 from converge.declaration import Blueprint, BlueprintFunction, Run, Shards, line_of, registry
 from converge.errors import BadValue, BlueprintNotFound, ConvergeError, Mistake, Mistakes, nearest
-from converge.graph.graph import Graph, build_graph
+from converge.graph.autoedges import GROUNDS
+from converge.graph.graph import Graph, as_ids, build_graph
 from converge.parameters import Text, Value, values_from
 from converge.platform import Platform
-from converge.resources.base import NOWHERE, Location
+from converge.resources.base import NOWHERE, Location, NotYet, Resource, ResourceError
 from converge.resources.owned import Ownership
 from converge.secrets import Secrets
 from converge.secrets.redaction import Redactor
 from converge.trust import Trust, Untrusted, trusted_imports
 
 ENTRY_POINTS = "converge.blueprints"
+_OURS = os.path.dirname(__file__)
+_MOST_CALLERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +84,18 @@ class _Asked(NamedTuple):
 def check(wanted: str, given: Given) -> Loaded:
     """The same as :func:`load`, for any machine: no serial is read, and both answers about shards are tried."""
     shards = Shards(answer=True)
-    mistakes: list[Mistake] = []
+    raised: list[Mistakes] = []
     loaded: Loaded | None = None
-    try:
-        loaded = load(wanted, given=replace(given, shards=shards))
-    except Mistakes as raised:
-        mistakes += raised.mistakes
-    if shards.asked:
-        try:
-            load(wanted, given=replace(given, shards=Shards(answer=False)))
-        except Mistakes as raised:
-            mistakes += raised.mistakes
-    if mistakes or loaded is None:
-        raise Mistakes(dict.fromkeys(mistakes))
+    for each in (shards, Shards(answer=False)):
+        if each is shards or shards.asked:
+            try:
+                found = load(wanted, given=replace(given, shards=each))
+                loaded = loaded or found
+            except Mistakes as error:
+                raised.append(error)
+    if raised or loaded is None:
+        cause = raised[0].__cause__
+        raise Mistakes(dict.fromkeys(mistake for error in raised for mistake in error.mistakes)) from cause
     return loaded
 
 
@@ -312,6 +315,8 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
 
         run._mistakes += keep_secret(run._declared.values(), asked.secrets.redactor)
     declared = types.MappingProxyType(run._declared)
+    if asked.given.shards is not None and os.name == "posix":  # ``check``, or a test of the blueprint
+        run._mistakes += _wrong_beside(declared, run)
     try:
         ownership = Ownership(run._declared.values())
         resources = [resource.among(declared).with_ownership(ownership) for resource in run._declared.values()]
@@ -321,6 +326,35 @@ def _run(name: str, function: BlueprintFunction, own: set[str], asked: _Asked) -
     if run._mistakes:
         raise Mistakes(run._mistakes)
     return graph
+
+
+def _wrong_beside(declared: Mapping[str, Resource], run: Run) -> Iterator[Mistake]:
+    """What cannot be read or rendered of the files that a blueprint has beside it.
+
+    Elsewhere they may be what another machine has, or a package brings: that they are missing here is a warning.
+    """
+    for resource in declared.values():
+        try:
+            resource.check_beside()
+        except NotYet as error:
+            path = error.needs.partition(":")[2]
+            if _is_brought(path, resource, declared):
+                continue
+            named = (getattr(resource, option) for option in resource.beside_blueprint)
+            if any(each is not None and not os.path.isabs(each) for each in named):
+                yield Mistake(resource.where, resource.id, str(error))
+            else:
+                run._warn(resource.where, f"{resource.id}: {error} on this machine")
+        except ResourceError as error:
+            yield Mistake(resource.where, resource.id, str(error))
+
+
+def _is_brought(path: str, resource: Resource, declared: Mapping[str, Resource]) -> bool:
+    """Whether another resource may make this file before it is needed."""
+    if any(needed.startswith("exec:") for needed in as_ids(resource.depends_on)):
+        return True
+    above = [path, *map(str, PurePath(path).parents)]
+    return f"file:{path}" in declared or any(f"{kind}:{each}" in declared for kind in GROUNDS for each in above)
 
 
 def _misgiven(
@@ -351,16 +385,25 @@ def _mistakes_from(own: set[str]) -> Iterator[None]:
     """Turn what the owner's code raises into a mistake at the owner's own line."""
     try:
         yield
-    except SyntaxError as error:
-        where = Location(error.filename or "", error.lineno or 0)
-        raise Mistakes([Mistake(where, None, f"is not valid Python: {error.msg}")]) from error
     except (Mistakes, BlueprintNotFound, Untrusted, BadValue):
         raise
     except BaseException as error:  # a daemon does not end because an edit of its blueprint says exit()
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise
-        where = _owners_line(error, own)
-        raise Mistakes([Mistake(where, None, _in_words(error))]) from error
+        raise Mistakes([_raised(error, own)]) from error
+
+
+def _raised(error: BaseException, own: set[str]) -> Mistake:
+    """What the owner's code raises, at the innermost line of theirs, and the lines that led there."""
+    way = [*dict.fromkeys(_owners_lines(error, own))]
+    if isinstance(error, SyntaxError) and error.filename:
+        where, text = Location(error.filename, error.lineno or 0), f"is not valid Python: {error.msg}"
+    else:
+        where, text = way.pop(0) if way else _last_line(error), _in_words(error)
+    if way:
+        shown = [*map(str, way[:_MOST_CALLERS]), *["…"] * (len(way) > _MOST_CALLERS)]
+        text += f" (called from {', from '.join(shown)})"
+    return Mistake(where, None, text)
 
 
 def _in_words(error: BaseException) -> str:
@@ -375,13 +418,30 @@ def _in_words(error: BaseException) -> str:
     return text
 
 
-def _owners_line(error: BaseException, own: set[str]) -> Location:
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        if frame.filename in own:
-            return Location(frame.filename, frame.lineno or 0)
-    last = frames[-1]
+def _owners_lines(error: BaseException, own: set[str]) -> Iterator[Location]:
+    """The lines of the owner's code that led to an error, the innermost first."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in own or not _is_installed(frame.filename):
+            yield Location(frame.filename, frame.lineno or 0)
+
+
+def _last_line(error: BaseException) -> Location:
+    last = traceback.extract_tb(error.__traceback__)[-1]
     return Location(last.filename, last.lineno or 0)
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a module is converge's, the standard library's or an installed package's, or no file at all."""
+    import sysconfig
+
+    known = sysconfig.get_paths()
+    folders = {_OURS, *(known[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
+    parts = file.split(os.sep)
+    return (
+        not os.path.isabs(file)
+        or any(file.startswith(os.path.join(folder, "")) for folder in folders)
+        or not {"site-packages", "dist-packages"}.isdisjoint(parts)
+    )
 
 
 @contextmanager

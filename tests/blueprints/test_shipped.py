@@ -25,6 +25,7 @@ from converge.blueprints.cis.linux.catalogue import SECTIONS, Options, Rule
 from converge.blueprints.cis.selection import chosen
 from converge.blueprints.container import SysctlWritable, may_filter_packets, may_mount
 from converge.declaration import BlueprintFunction, Run, registry
+from converge.errors import ConvergeError
 from converge.loading import Given, load
 from converge.platform import DISTROS, pretended_platform
 from converge.resources.base import PathChanged
@@ -491,3 +492,11 @@ def test_linux_server_never_holds_back_an_owners_own_ssh() -> None:
         simulator.world.failing |= set(failing)
         simulator.run()
         assert "service:ssh" not in simulator.world.wrong
+
+
+def test_a_package_to_keep_that_is_misspelt_is_told_where_it_is_given() -> None:
+    with pytest.raises(ConvergeError) as raised:
+        load("cis", given=Given(sets=(("keep", "ufw,nginxx"),), platform=pretended_platform(None, "debian")))
+    assert str(raised.value) == (
+        "--set keep: cis: keep: cis removes no package 'nginxx' (did you mean nginx?); leave it out"
+    )

@@ -128,3 +128,83 @@ def test_it_neither_reads_nor_starts_what_the_blueprint_names(place: Place) -> N
     assert not touched
     # And it leaves nothing behind.
     assert not [call for call in calls if "O_CREAT" in call or "mkdir" in call or "unlink" in call]
+
+
+def test_an_error_in_a_helper_module_is_told_at_its_line_and_verbosely_with_a_traceback(place: Place) -> None:
+    (place.site.parent / "helper.py").write_text("def add(r):\n    raise RuntimeError('no')\n")
+    place.declare("import helper\nhelper.add(r)")
+    code, _, err = check(place)
+    assert code == 1
+    assert f"{place.site.parent}/helper.py:2: RuntimeError: no (called from {place.site}:" in err
+    assert "Traceback" not in err
+    verbose = check(place, "-v")[2]
+    assert "Traceback (most recent call last)" in verbose
+    assert "raise RuntimeError('no')" in verbose
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("Hello {{ nmae }}\n", "app.j2:1: 'nmae' is undefined; give it in vars="),
+        ("one\n{% if name %}\n", "app.j2:2: Unexpected end of template."),
+        ("{% include 'part.j2' %}", "part.j2:2: 'other' is undefined"),
+        ("{% include 'no.j2' %}", "no.j2 does not exist"),
+        ("{{ name.real }}", "has no attribute 'real'"),
+        (None, "app.j2 does not exist"),
+    ],
+)
+def test_what_is_wrong_with_a_template_is_found_without_a_look_at_the_machine(
+    place: Place, template: str | None, said: str
+) -> None:
+    folder = place.site.parent
+    (folder / "part.j2").write_text("a\n{{ other }}\n")
+    if template is not None:
+        (folder / "app.j2").write_text(template)
+    place.declare('r.file("/nowhere/app", template="app.j2", vars={"name": "x"})')
+    code, _, err = check(place)
+    assert code == 1
+    assert f"{place.site}:9: file:/nowhere/app: the template {folder}/" in err
+    assert said in err
+    if template is not None:
+        (folder / "app.j2").write_text("Hello {{ name }}\n{% if name == 1 %}{{ nmae }}{% endif %}")
+        assert check(place)[0] == 0
+
+
+def test_a_template_in_a_folder_beside_that_of_the_blueprint_is_looked_for_too(place: Place) -> None:
+    place.declare('r.file("/nowhere/a", template="../templates/a.j2")')
+    assert f"the template {place.site.parents[1]}/templates/a.j2 does not exist" in check(place)[2]
+    assert check(place)[0] == 1
+
+
+def test_a_missing_source_is_a_mistake_unless_something_brings_it(place: Place) -> None:
+    folder = place.site.parent
+    place.declare(
+        'r.file("/nowhere/a", source="a.txt")\nr.archive("/nowhere/b", "b.tar", checksum="sha256:" + "0" * 64)'
+    )
+    code, _, err = check(place)
+    assert code == 1
+    assert f"file:/nowhere/a: the source {folder}/a.txt does not exist" in err
+    assert f"archive:/nowhere/b: the archive {folder}/b.tar does not exist" in err
+    place.declare(
+        f"""
+        r.git("{folder}/files", repo="https://example.org/files.git")
+        r.file("/nowhere/a", source="files/a.txt")
+        make = r.exec("make", "true")
+        r.file("/nowhere/b", source="b.txt", depends_on=make)
+        r.file("{folder}/c.txt", content="c")
+        r.file("/nowhere/c", template="c.txt")
+        """
+    )
+    assert check(place)[::2] == (0, "")
+
+
+def test_a_template_elsewhere_may_be_on_another_machine(place: Place) -> None:
+    place.declare('r.file("/nowhere/a", template="/usr/share/nothing/a.j2")')
+    code, _, err = check(place)
+    assert code == 0
+    assert "the template /usr/share/nothing/a.j2 does not exist on this machine" in err
+
+
+def test_a_mistake_elsewhere_does_not_hide_one_in_a_template(place: Place) -> None:
+    place.declare('r.file("/a", template="a.j2")\nr.file("/b", contnt="")\nr.file("/c", depends_on="file:/d")')
+    assert check(place)[2].startswith("converge: 3 mistakes")

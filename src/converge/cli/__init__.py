@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from converge import exit_codes
 
 if TYPE_CHECKING:
+    from converge.errors import Mistakes
     from converge.secrets.redaction import Redactor
 
 
@@ -26,6 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = code or exit_codes.ERROR
     _flush(sys.stderr)
     return code
+
+
+def _raised_by_blueprint(mistakes: Mistakes) -> str:
+    """The traceback of what the blueprint's own code raised; empty where it raised nothing."""
+    import traceback
+
+    from converge.errors import Mistakes
+
+    error: BaseException = mistakes
+    while isinstance(error, Mistakes) and error.__cause__ is not None:
+        error = error.__cause__
+    return "" if isinstance(error, Mistakes) else "".join(traceback.format_exception(error, chain=False)).rstrip()
 
 
 def _flush(stream: TextIO) -> OSError | None:
@@ -59,6 +72,8 @@ def _run(argv: Sequence[str] | None) -> int:
     except Mistakes as error:
         count = len(error.mistakes)
         complain(f"{count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", exit_codes.ERROR)
+        if arguments.verbose and (raised := _raised_by_blueprint(error)):
+            complain(raised, exit_codes.ERROR, prefix="")
         return complain(error, exit_codes.ERROR, prefix="")
     except (ConvergeError, ResourceError) as error:
         return complain(error, exit_codes.ERROR)

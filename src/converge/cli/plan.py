@@ -11,6 +11,7 @@ from converge import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
+    from converge.engine.events import Observer
 
 NAME = "plan"
 HELP = "show what differs from a blueprint; changes nothing"
@@ -32,12 +33,18 @@ def run(arguments: Arguments) -> int:
     from converge.fserrors import telling
     from converge.loading import load
     from converge.observers import observer_for
+    from converge.observers.recommended import ByRecommendation, are_many, followed
     from converge.observers.redacted import Redacted
 
     with gc_paused():
         loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))
-        shown = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose)
-        observer = Redacted(shown, arguments.redactor)
+        known = followed(loaded.graph.resources)
+        many = are_many(known)
+        counted = known.keys() if many and not arguments.verbose else ()
+        shown = observer_for(arguments.out, sys.stdout, daemon=False, verbose=arguments.verbose, counted=counted)
+        observer: Observer = Redacted(shown, arguments.redactor)
+        if many or (known and arguments.out == "json"):
+            observer = ByRecommendation(observer, known)
         ledger = read_ledger(loaded.name)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
         try:

@@ -93,20 +93,30 @@ def _decrypt(arguments: Arguments) -> int:
 
 
 def _edit(arguments: Arguments) -> int:
-    from converge.secrets.editing import edit
+    from converge.secrets.editing import edit, edit_age, is_age_file, refuse_sops_file
+    from converge.secrets.keys import Keys
 
-    changed = edit(arguments.file, _key(arguments))
-    print(f"{arguments.file} was {'changed' if changed else 'left as it was'}", file=sys.stderr)
+    path = arguments.file
+    if is_age_file(path):
+        changed = edit_age(path, Keys())
+    else:
+        refuse_sops_file(path)
+        changed = edit(path, _key(arguments))
+    print(f"{path} was {'changed' if changed else 'left as it was'}", file=sys.stderr)
     return exit_codes.OK
 
 
 def _rotate(arguments: Arguments) -> int:
     from converge.secrets import SecretError
+    from converge.secrets.editing import is_age_file, refuse_sops_file
     from converge.secrets.keys import key_from_file
     from converge.secrets.replacing import read_text, replace_text
     from converge.secrets.sealed_text import resealed
 
     path = arguments.file
+    if is_age_file(path):
+        raise SecretError(f"{path} is encrypted with age as a whole; encrypt it for another recipient with age itself")
+    refuse_sops_file(path)
     new = key_from_file(arguments.new_key_file)
     arguments.redactor.learn(new.text)
     try:

@@ -49,6 +49,8 @@ class Outcome(NamedTuple):
     """Why the owner wants it, in their words; not told of what is right."""
     noop: bool = False
     """It differs, and is declared to be checked only."""
+    also_at: tuple[str, ...] = ()
+    """The other places, where several blueprints declare it."""
 
     @property
     def action(self) -> str | None:
@@ -99,6 +101,22 @@ class Working:
     calls: tuple[Running, ...]
 
 
+class Tally(NamedTuple):
+    """A recommendation, and how many of the resources that follow it ended in each status."""
+
+    label: str
+    number: str
+    title: str
+    counts: Counter[Status]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """All recommendations that the blueprint follows, by number; told just before the end of a plan."""
+
+    tallies: tuple[Tally, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The last event of a run."""
@@ -107,7 +125,7 @@ class Ended:
     interrupted: bool = False
 
 
-Event: TypeAlias = Began | Outcome | Notice | Watching | Working | Ended
+Event: TypeAlias = Began | Outcome | Notice | Watching | Working | Recommended | Ended
 
 
 class Observer(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from converge.engine.events import Event, Notice, Outcome, Status
 from converge.engine.node import Node
-from converge.resources.base import IN_SYNC, State
+from converge.resources.base import IN_SYNC, Places, State
 
 
 class Teller:
@@ -55,11 +55,16 @@ class Teller:
             return
         node.told = (status, reason, state if status == "pending" else IN_SYNC)
         resource = node.resource
-        where, why = ("", "") if status == "ok" else (str(resource.where), resource.why or "")
-        noop = status == "pending" and resource.noop
-        self._events.append(
-            Outcome(resource.id, resource.kind, status, state, took, error, reason, where, node.noncompliant, why, noop)
-        )
+        told = Outcome(resource.id, resource.kind, status, state, took, error, reason, noncompliant=node.noncompliant)
+        if status != "ok":
+            place = resource.where
+            told = told._replace(
+                where=f"{place.file}:{place.line}",
+                why=resource.why or "",
+                noop=status == "pending" and resource.noop,
+                also_at=place.others if isinstance(place, Places) else (),
+            )
+        self._events.append(told)
 
 
 def _says_nothing_new(told: tuple[Status, str | None, State], status: Status, reason: str | None, state: State) -> bool:

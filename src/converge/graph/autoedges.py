@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from converge.errors import Mistake
 from converge.resources.base import Inside, Named, Resource
 
-_GROUNDS = ("mount", "archive", "git")
+GROUNDS = ("mount", "archive", "git")
 """Kinds whose name is a path, and that bring what is at it and below."""
 BY_NAME = "file of its name"
 _PARENT = "parent directory"
@@ -82,7 +82,7 @@ def _on_ground(
 
     A directory comes before what is mounted on it, or unpacked into it; all else that names that path comes after.
     """
-    kinds = [kind for kind in _GROUNDS if any(resource.kind == kind for resource in resources)]
+    kinds = [kind for kind in GROUNDS if any(resource.kind == kind for resource in resources)]
     if not kinds:
         return
     grounds = _Grounds(kinds, index)

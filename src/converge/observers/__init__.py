@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from typing import Literal, TextIO, TypeAlias
 
 from converge.engine.events import Observer
@@ -11,8 +12,11 @@ from converge.engine.events import Observer
 Out: TypeAlias = Literal["terminal", "serial", "json"]
 
 
-def observer_for(out: Out, stream: TextIO, *, daemon: bool, verbose: bool) -> Observer:
-    """The observer that writes ``out`` to ``stream``; a terminal's only where the stream is one that can show it."""
+def observer_for(out: Out, stream: TextIO, *, daemon: bool, verbose: bool, counted: Collection[str] = ()) -> Observer:
+    """The observer that writes ``out`` to ``stream``; a terminal's only where the stream is one that can show it.
+
+    Text does not list what is ``counted``, by id, but for failures.
+    """
     if out == "json":
         from converge.observers.jsonout import JsonLines, JsonObject
 
@@ -20,10 +24,10 @@ def observer_for(out: Out, stream: TextIO, *, daemon: bool, verbose: bool) -> Ob
     if out == "terminal" and _shows_marks(stream):
         from converge.observers.terminal import Terminal
 
-        return Terminal(stream, verbose=verbose)
+        return Terminal(stream, verbose=verbose, counted=counted)
     from converge.observers.serial import Serial
 
-    return Serial(stream, verbose=verbose)
+    return Serial(stream, verbose=verbose, counted=counted)
 
 
 def _shows_marks(stream: TextIO) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TextIO, TypeAlias
 
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Summary, Watching, Working
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Recommended, Summary, Tally, Watching, Working
 from converge.observers.news import News
 from converge.observers.text import STATUSES, utc_now
 from converge.resources.base import Change
@@ -23,6 +23,7 @@ class JsonObject:
         self._began: Began | None = None
         self._outcomes: dict[str, Outcome] = {}
         self._notices: list[_Object] = []
+        self._recommended: list[_Object] = []
         self._ended: Ended | None = None
 
     def see(self, event: Event) -> None:
@@ -35,6 +36,8 @@ class JsonObject:
                 self._began = event
             case Ended():
                 self._ended = event
+            case Recommended():
+                self._recommended = [_tally(each) for each in event.tallies]
             case Watching() | Working():
                 pass  # the object is about where things ended
 
@@ -53,6 +56,8 @@ class JsonObject:
             "blueprint": _text(self._began.blueprint),
             "resources": [_outcome(outcome) for outcome in self._outcomes.values()],
         }
+        if self._recommended:
+            whole["recommendations"] = self._recommended
         if self._notices:
             whole["notices"] = self._notices
         if self._ended is not None:
@@ -84,7 +89,7 @@ class JsonLines:
             case Watching():
                 self._news.only_news()
                 self._say("watching", {"total": event.total})
-            case Working():
+            case Working() | Recommended():
                 pass  # how it looks at a moment is for a person who waits
             case Ended():
                 self._say("ended", _ended(event))
@@ -123,11 +128,20 @@ def _outcome(outcome: Outcome) -> _Object:
         keys["reason"] = _text(outcome.reason)
     if outcome.why:
         keys["why"] = _text(outcome.why)
+    if outcome.also_at:
+        keys["declared_at"] = [_text(place) for place in (outcome.where, *outcome.also_at)]
     if outcome.noncompliant:
         keys["noncompliant"] = True
     if outcome.noop:
         keys["noop"] = True
     return keys
+
+
+def _tally(tally: Tally) -> _Object:
+    keys: _Object = {"label": tally.label, "number": tally.number}
+    if tally.title:
+        keys["title"] = _text(tally.title)
+    return keys | {status: tally.counts[status] for status in STATUSES if tally.counts[status]}
 
 
 def _change(change: Change) -> _Object:

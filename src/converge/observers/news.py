@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from converge.engine.events import Outcome
 
 
@@ -10,11 +12,12 @@ class News:
 
     *ok* is told of a resource that was not right before, and with ``all_ok`` of all in the first convergence.
     Once :meth:`only_news` was called, a failure, or what is skipped or pending, is only told where it differs from what
-    was told last. A change is always told.
+    was told last. A change is always told. Of those that are ``counted`` in another way, by id, only failures are told.
     """
 
-    def __init__(self, *, all_ok: bool) -> None:
+    def __init__(self, *, all_ok: bool, counted: Collection[str] = ()) -> None:
         self._all_ok = all_ok
+        self._counted = counted
         self._only_news = False
         self._wrong: dict[str, Outcome] = {}
 
@@ -27,6 +30,8 @@ class News:
         """Whether to tell this outcome."""
         if outcome.status == "ok" and not self._wrong:
             return self._all_ok
+        if outcome.status in ("pending", "skipped") and outcome.id in self._counted:
+            return False
         before = self._wrong.pop(outcome.id, None)
         if outcome.status == "changed":
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from converge.engine.events import Began, Event, Notice, Observer, Outcome, Working
+from converge.engine.events import Began, Event, Notice, Observer, Outcome, Recommended, Working
 from converge.resources.base import Change
 from converge.secrets.redaction import Redactor
 
@@ -37,11 +37,14 @@ class Redacted:
                     reason=some(event.reason),
                     where=text(event.where),
                     why=text(event.why),
+                    also_at=tuple(map(text, event.also_at)),
                 )
             case Notice():
                 return replace(event, text=text(event.text), id=some(event.id))
             case Began():
                 return replace(event, blueprint=text(event.blueprint))
+            case Recommended():
+                return Recommended(tuple(each._replace(title=text(each.title)) for each in event.tallies))
             case Working():
                 return Working(tuple(call._replace(text=text(call.text)) for call in event.calls))
             case _:

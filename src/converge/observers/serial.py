@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import TextIO
 
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Running, Watching, Working
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Recommended, Running, Watching, Working
 from converge.observers.news import News
 from converge.observers.text import ASCII, Words, stamp, utc_now
 
@@ -23,13 +23,14 @@ class Serial:
         stream: TextIO,
         *,
         verbose: bool = False,
+        counted: Collection[str] = (),
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._now = now
         self._words = Words(ASCII, verbose=verbose)
-        self._news = News(all_ok=verbose)
+        self._news = News(all_ok=verbose, counted=counted)
         self._later = False
         self._clock = clock
         self._told_long: set[float] = set()
@@ -50,6 +51,8 @@ class Serial:
                 self._lines.append(self._words.watching(event))
             case Working():
                 self._tell_long(event.calls)
+            case Recommended():
+                self._lines.append(self._words.recommended(event))
             case Ended():
                 self._lines.append(self._words.summary(event.summary, interrupted=event.interrupted))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import TextIO
 
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Running, Watching, Working
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Recommended, Running, Watching, Working
 from converge.observers.live import Live
 from converge.observers.news import News
 from converge.observers.text import COLOURED, UNICODE, Words, cells, cropped, stamp, utc_now
@@ -29,6 +29,7 @@ class Terminal:
         stream: TextIO,
         *,
         verbose: bool = False,
+        counted: Collection[str] = (),
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,7 +39,7 @@ class Terminal:
         self._words = Words(
             UNICODE if os.environ.get("NO_COLOR") else COLOURED, verbose=verbose, columns=lambda: _columns(stream)
         )
-        self._news = News(all_ok=verbose)
+        self._news = News(all_ok=verbose, counted=counted)
         self._live: Live | None = None
         self._later = False
         self._lines: list[str] = []
@@ -74,6 +75,9 @@ class Terminal:
                 self._finish()
                 self._later = True
                 self._lines.append(self._words.watching(event))
+            case Recommended():
+                self._finish()
+                self._lines.append(self._words.recommended(event))
             case Ended():
                 self._finish()
                 self._calls = ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from converge.duration import show_duration
-from converge.engine.events import Began, Notice, Outcome, Running, Severity, Status, Summary, Watching
+from converge.engine.events import Began, Notice, Outcome, Recommended, Running, Severity, Status, Summary, Watching
 from converge.resources.base import Change, ResourceError
 
 _WORTH_SHOWING = 0.001
@@ -128,7 +129,8 @@ class Words:
         if event.why and event.status != "skipped":
             yield self._indent + look.paint("dim", f"why: {self.clean(event.why)}") + "\n"
         if event.where and (self._verbose or event.status == "failed"):
-            yield self._indent + look.paint("dim", f"declared at {self.clean(event.where)}") + "\n"
+            places = " and ".join((event.where, *event.also_at))
+            yield self._indent + look.paint("dim", f"declared at {self.clean(places)}") + "\n"
 
     def notice(self, event: Notice) -> str:
         label = self._look.paint(event.severity, f"{_SEVERITIES[event.severity]}:")
@@ -137,6 +139,24 @@ class Words:
         return f"{label} {about}{self.clean(first)}\n" + "".join(
             f"{self._indent}{self._tabbed(line)}\n" for line in rest
         )
+
+    def recommended(self, event: Recommended) -> str:
+        """A line for each recommendation that is not kept, with what became of its resources; how many are kept."""
+        lines = [self._look.paint("strong", "Recommendations") + "\n"]
+        kept = 0
+        for each in event.tallies:
+            happened = _worst(each.counts)
+            kept += happened == "ok"
+            if happened == "ok" and not self._verbose:
+                continue
+            said = ", ".join(f"{each.counts[status]} {status}" for status in STATUSES if each.counts[status])
+            name = self.clean(f"{each.label} {each.number}" + (f": {each.title}" if each.title else ""))
+            mark = self._look.marks[happened]
+            room = self._columns() - 2 - cells(mark) - cells(said) - 2
+            name = cropped(name, room, self._look.more) if not self._verbose else name
+            lines.append(f"  {self._look.paint(happened, mark + name)}  {self._look.paint('dim', said)}\n")
+        hint = "" if self._verbose else " (-v lists them, and every resource)"
+        return "".join(lines) + f"  {kept} of {len(event.tallies)} are kept{hint}\n"
 
     def summary(self, summary: Summary, *, interrupted: bool) -> str:
         stopped = self._look.paint("failed", "interrupted: ") if interrupted else ""
@@ -205,6 +225,10 @@ def _what_happened(event: Outcome) -> str:
     known = (change.action for change in event.changes if change.action != "unknown")
     action = next(known, "unknown" if event.changes else "update")
     return "update" if action in ("run", "refresh") else action
+
+
+def _worst(counts: Counter[Status]) -> str:
+    return "failed" if counts["failed"] else "update" if counts["pending"] else "skipped" if counts["skipped"] else "ok"
 
 
 def _part_of_diff(line: str) -> str:

@@ -58,6 +58,21 @@ class Location(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
+class Places(Location):
+    """The place of a resource that several blueprints declare: the first of them, and the others in words."""
+
+    others: tuple[str, ...]
+
+    @classmethod
+    def of(cls, first: Location, others: tuple[str, ...]) -> Places:
+        places = cls(first.file, first.line)
+        places.others = others
+        return places
+
+    def __str__(self) -> str:
+        return " and ".join((f"{self.file}:{self.line}", *self.others))
+
+
 NOWHERE = Location("", 0)
 
 
@@ -286,6 +301,13 @@ class Resource:
     keeps_secret: ClassVar[frozenset[str]] = frozenset()
     """Options that may have a secret in them: what they hold is shown nowhere, and is no argument of any command."""
 
+    left_as_is: ClassVar[frozenset[str]] = frozenset()
+    """Options that are left as they are where unset: of two declarations of one resource, one that sets it counts."""
+    either: ClassVar[frozenset[str]] = frozenset()
+    """Switches that are on where either of two declarations of one resource sets them."""
+    beside_blueprint: ClassVar[frozenset[str]] = frozenset()
+    """Options with paths that may be relative to the blueprint's own folder."""
+
     depends_on: Resource | str | Sequence[Resource | str] = ()
     """Ids or resources that must be in their desired state first."""
     critical: bool = False
@@ -364,9 +386,19 @@ class Resource:
         """Why nothing can be at this path, which is inside of what this resource declares; None where it can."""
         return "is to be absent" if self.absent() else None
 
+    def adds_up(self) -> frozenset[str]:
+        """The options with lists that are united where two blueprints declare one resource."""
+        return frozenset()
+
     def claims(self) -> Iterable[str]:
         """What only one resource of a blueprint can have, such as a uid; two that claim the same are a mistake."""
         return ()
+
+    def check_beside(self) -> None:
+        """Look for what ``converge check`` can see beside the blueprint, such as a template; never at the target.
+
+        Raises ResourceError, or NotYet for what another resource may bring.
+        """
 
     def among(self, ids: Mapping[str, Resource]) -> Self:
         """This resource, knowing all in the blueprint, by their ids; a copy where that makes a difference to it."""

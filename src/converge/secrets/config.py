@@ -8,11 +8,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from converge.secrets import SecretError
+from converge.secrets import SecretError, age
 from converge.secrets.keys import Keys
 from converge.secrets.sops import ENDINGS, decrypt_sops
-
-_AGE = ".age"
 
 
 class Layer(NamedTuple):
@@ -45,7 +43,7 @@ def _names(table: Mapping[str, object], before: str) -> Iterator[str]:
 
 def is_encrypted(path: str) -> bool:
     """Whether the file as a whole takes a key, as its name says."""
-    return path.endswith((_AGE, *ENDINGS))
+    return path.endswith((age.ENDING, *ENDINGS))
 
 
 def read_layer(path: str, keys: Keys) -> Layer:
@@ -55,8 +53,11 @@ def read_layer(path: str, keys: Keys) -> Layer:
             data = file.read()
     except OSError as error:
         raise SecretError(f"the config {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    if path.endswith(_AGE):
-        data = _decrypt_age(data, path, keys)
+    if path.endswith(age.ENDING):
+        try:
+            data = age.decrypt_age(data, path, keys)
+        except SecretError as error:
+            raise SecretError(f"the config {error}" if str(error).startswith(path) else str(error)) from None
     elif path.endswith(ENDINGS):
         decrypted = decrypt_sops(path, keys)
         if not isinstance(decrypted, bytes):
@@ -65,29 +66,11 @@ def read_layer(path: str, keys: Keys) -> Layer:
     try:
         return Layer(os.path.basename(path), tomllib.loads(data.decode()))
     except tomllib.TOMLDecodeError as error:
-        # What it says of the text around it could be a value; only the place is passed on.
-        place = "".join(re.findall(r" \(at [a-z0-9, ]+\)$", str(error)))
-        raise SecretError(f"the config {path} is not valid TOML{place}") from None
+        raise SecretError(f"the config {path} is not valid TOML{place_in_toml(error)}") from None
     except UnicodeDecodeError:
         raise SecretError(f"the config {path} is not UTF-8 text") from None
 
 
-def _decrypt_age(data: bytes, path: str, keys: Keys) -> bytes:
-    try:
-        import pyrage
-    except ImportError:
-        raise SecretError(
-            f"the config {path} is encrypted with age, and that takes a package; pip install 'converge[age]'"
-        ) from None
-    identities = []
-    for line in keys.age_identities():
-        try:
-            identities.append(pyrage.x25519.Identity.from_str(line))
-        except pyrage.IdentityError:
-            raise SecretError("the age identity is damaged; it is a line that begins with AGE-SECRET-KEY-1") from None
-    try:
-        return bytes(pyrage.decrypt(data, identities))
-    except pyrage.DecryptError:
-        raise SecretError(
-            f"the config {path} cannot be decrypted: it was made for another age identity, or is damaged"
-        ) from None
+def place_in_toml(error: tomllib.TOMLDecodeError) -> str:
+    """Where a mistake is. What the error says of the text around it could be a value; only the place is passed on."""
+    return "".join(re.findall(r" \(at [a-z0-9, ]+\)$", str(error)))

@@ -9,48 +9,104 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
 from converge.secrets import SecretError
+from converge.secrets.age import ENDING, is_age, open_age, seal_age
 from converge.secrets.cipher import Key
-from converge.secrets.replacing import read_text, replace_text
+from converge.secrets.config import place_in_toml
+from converge.secrets.keys import Keys
+from converge.secrets.replacing import read_text, replace_bytes
 from converge.secrets.sealed_text import closed, opened
+from converge.secrets.sops import refuse_sops
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def edit(path: str, key: Key) -> bool:
     """Let a person edit the file; returns whether it was changed. Raises SecretError, and then it is as it was."""
-    before = read_text(path)
-    laid_open = opened(before, key)
+    before = _read(path)
+    text = _text(before, path)
+    return _edit(path, before, opened(text, key), lambda after: closed(after, text, key).encode())
+
+
+def edit_age(path: str, keys: Keys) -> bool:
+    """The same for a file that age encrypts as a whole."""
+    before = _read(path)
+    content, identity = open_age(before, path, keys)
+
+    def close(after: str) -> bytes:
+        if path.endswith(f".toml{ENDING}"):
+            _must_be_toml(after)
+        return before if after.encode() == content else seal_age(after.encode(), identity, before)
+
+    return _edit(path, before, _text(content, path), close)
+
+
+def is_age_file(path: str) -> bool:
+    """Whether :func:`edit_age` is for this file."""
+    return is_age(path, _read(path))
+
+
+def _edit(path: str, before: bytes, laid_open: str, close: Callable[[str], bytes]) -> bool:
+    """Edit what ``laid_open`` has; ``close`` makes of that what stands in the file."""
+    after = _edited(os.path.basename(path).removesuffix(ENDING), laid_open, close)
+    if _read(path) != before:
+        raise SecretError(f"{path} was changed by somebody else in the meantime; it was left as it is")
+    if after == before:
+        return False
+    replace_bytes(path, after)
+    return True
+
+
+def refuse_sops_file(path: str) -> None:
+    """Raises SecretError for a file that only sops can edit: none of our values are in it."""
+    refuse_sops(path, _read(path).decode("utf-8", "replace"))
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _text(data: bytes, path: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise SecretError(f"{path} is not UTF-8 text") from None
+
+
+def _must_be_toml(text: str) -> None:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SecretError(f"what was written is not valid TOML{place_in_toml(error)}") from None
+
+
+def _edited(name: str, laid_open: str, close: Callable[[str], bytes]) -> bytes:
     with _private_folder() as folder:
-        copy = os.path.join(folder, os.path.basename(path))
+        copy = os.path.join(folder, name)
         with open(copy, "w", encoding="utf-8", newline="") as file:
             file.write(laid_open)
         while True:
             _run_editor(copy)
             try:
-                after = closed(read_text(copy), before, key)
-                break
+                return close(read_text(copy))
             except SecretError as error:
                 if not _asked_again(error):
                     raise
-    if read_text(path) != before:
-        raise SecretError(f"{path} was changed by somebody else in the meantime; it was left as it is")
-    if after == before:
-        return False
-    replace_text(path, after)
-    return True
 
 
 def _run_editor(copy: str) -> None:
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         # The editor talks to the terminal itself, so it is not run as other commands are.
-        done = subprocess.run([*shlex.split(command), copy], check=False)
+        env = {name: value for name, value in os.environ.items() if name != "CONVERGE_KEY"}
+        done = subprocess.run([*shlex.split(command), copy], env=env, check=False)
     except (OSError, ValueError) as error:
         raise SecretError(f"the editor {command} cannot be run: {error}; set EDITOR") from error
     if done.returncode != 0:

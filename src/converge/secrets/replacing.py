@@ -22,13 +22,18 @@ def read_text(path: str) -> str:
 
 def replace_text(path: str, text: str) -> None:
     """Put other text into a file, which keeps owner, mode and attributes."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: str, data: bytes) -> None:
+    """The same, for what is no text."""
     folder, _, name = os.path.realpath(path).rpartition("/")
     with Directories() as directories:
         handle = directories.open(folder or "/")
         new = Replacement(handle, name)
         try:
             with doing("writing it anew", path):
-                new.write(text.encode())
+                new.write(data)
                 new.dress(look(handle, name), None, None, None)
                 new.sync()
                 new.publish()

@@ -13,6 +13,7 @@ _PARSED = (".sops.yaml", ".sops.yml", ".sops.json")
 _WHOLE = ".sops.toml"
 """SOPS has no TOML of its own: it encrypts such a file as a whole."""
 ENDINGS = (*_PARSED, _WHOLE)
+_VALUE = "ENC[AES256_GCM,"
 _TAKES = 60.0
 """Seconds that sops may take; keys may be with a service far away."""
 _LONGEST = 4 * 1024 * 1024
@@ -51,6 +52,14 @@ def decrypt_sops(path: str, keys: Keys) -> bytes | Mapping[str, object]:
     if output == "binary":
         return result.output.encode()
     return _values(result.output, path)
+
+
+def refuse_sops(path: str, text: str) -> None:
+    """Raises SecretError for what only sops can edit, or give to another key."""
+    if path.endswith(ENDINGS) or _VALUE in text:
+        raise SecretError(
+            f"{path} is encrypted with SOPS; edit it with 'sops {path}', and change its keys with sops too"
+        )
 
 
 def _environment(keys: Keys) -> dict[str, str]:

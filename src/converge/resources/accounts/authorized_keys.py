@@ -56,6 +56,9 @@ class AuthorizedKeys(Resource):
 
     # --- what it is ---------------------------------------------------------------------------------------
 
+    def adds_up(self) -> frozenset[str]:
+        return frozenset() if self.exact else frozenset(("keys", "revoked"))
+
     def identity(self) -> str:
         return self.user
 

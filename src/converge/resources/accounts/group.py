@@ -19,6 +19,7 @@ class Group(Account):
     """A group of users."""
 
     kind: ClassVar[str] = "group"
+    left_as_is = frozenset({"gid", "members"})
     platforms = ("linux",)
     one_database: ClassVar[bool] = True
     adoption = "by name"

@@ -46,6 +46,7 @@ class User(Account):
     """A user account."""
 
     kind: ClassVar[str] = "user"
+    left_as_is = frozenset({"uid", "group", "shell", "home", "comment", "password_hash", "locked", "expires"})
     platforms = ("linux",)
     one_database: ClassVar[bool] = True
     adoption = "by name"
@@ -85,6 +86,9 @@ class User(Account):
     """What all resources own, as :meth:`with_ownership` told."""
 
     # --- what it is ---------------------------------------------------------------------------------------
+
+    def adds_up(self) -> frozenset[str]:
+        return frozenset() if self.groups_exact else frozenset(("groups",))
 
     def mistakes(self) -> Iterator[str]:
         yield from name_mistakes("user", self.name)

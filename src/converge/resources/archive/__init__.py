@@ -47,6 +47,8 @@ class Archive(Resource):
     """
 
     kind: ClassVar[str] = "archive"
+    left_as_is = frozenset({"owner", "group", "checksum"})
+    beside_blueprint = frozenset({"source"})
     platforms = ("linux",)
 
     dest: str
@@ -198,6 +200,10 @@ class Archive(Resource):
             raise ResourceError(f"{self.dest} holds what {claim.id}{place} owns, so it is not replaced")
 
     # --- its parts ----------------------------------------------------------------------------------------
+
+    def check_beside(self) -> None:
+        if not self._is_url() and not os.path.exists(path := self._path()):
+            raise NotYet(f"the archive {path} does not exist", f"file:{path}")
 
     def _is_url(self) -> bool:
         return self.source.startswith("https://")

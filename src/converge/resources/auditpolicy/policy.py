@@ -20,6 +20,7 @@ class AuditPolicy(Resource):
     """What Windows writes into its security log, of one kind of event."""
 
     kind: ClassVar[str] = "auditpolicy"
+    left_as_is = frozenset({"success", "failure"})
     platforms = ("windows",)
     at_once: ClassVar[bool] = True
     adoption = "by name"

@@ -59,6 +59,7 @@ class Directory(Entry):
     """A directory."""
 
     adoption = "by name"
+    left_as_is = Entry.left_as_is | {"mode", "acl", "default_acl"}
     new_mode: ClassVar[int] = 0o755
 
     _: KW_ONLY

@@ -39,6 +39,8 @@ class Entry(Resource):
     """A name in a directory."""
 
     kind: ClassVar[str] = "file"
+    left_as_is: ClassVar[frozenset[str]] = frozenset({"owner", "group"})
+    either: ClassVar[frozenset[str]] = frozenset({"parents"})
 
     path: PathLike
     """Where it is: absolute, without ``..``."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import IN_SYNC, Adopted, Need, PathChanged, State, Trigger, Uses, Verb
+from converge.resources.base import IN_SYNC, Adopted, Need, NotYet, PathChanged, State, Trigger, Uses, Verb
 from converge.resources.file.batch import Batch
 from converge.resources.file.content import SMALL, encoded
 from converge.resources.file.edits import Append, Block, Edit, Line
 from converge.resources.file.entry import Entry, judged, list_needs
+from converge.resources.file.errors import shown
 from converge.resources.file.quick import plainly_right
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class File(Entry):
 
     adoption = "by name"
     keeps_secret = frozenset({"content", "vars", "line", "block"})
+    left_as_is = Entry.left_as_is | keeps_secret | {"mode", "acl", "source", "template", "validate"}
+    either = Entry.either | {"backup", "sensitive"}
+    beside_blueprint = frozenset({"source", "template"})
     new_mode: ClassVar[int] = 0o644
 
     _: KW_ONLY
@@ -116,6 +121,14 @@ class File(Entry):
         """The file that its content is made from."""
         origin = self.template if self.source is None else self.source
         return None if origin is None else self.beside(origin)
+
+    def check_beside(self) -> None:
+        if self.template is not None:
+            from converge.resources.file.template import render
+
+            render(self.beside(self.template), self.vars, quiet=self.sensitive)
+        elif self.source is not None and not os.path.exists(path := self.beside(self.source)):
+            raise NotYet(f"the source {shown(path)} does not exist", f"file:{path}")
 
     def forbids(self, path: str) -> str | None:
         return Entry.forbids(self, path) or "is a file"

@@ -23,6 +23,7 @@ class Package(Resource):
     """
 
     kind: ClassVar[str] = "package"
+    left_as_is = frozenset({"version", "hold", "manager"})
     platforms = ("linux",)
     at_once: ClassVar[bool] = True
     one_database: ClassVar[bool] = True

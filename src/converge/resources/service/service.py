@@ -32,6 +32,7 @@ class Service(Resource):
     """
 
     kind: ClassVar[str] = "service"
+    left_as_is = frozenset({"state", "enable", "masked", "startup_type"})
     platforms = ("linux", "darwin", "windows")
     options_only_on: ClassVar = {"masked": ("linux",), "startup_type": ("windows",)}
     adoption = "by name"
@@ -52,6 +53,9 @@ class Service(Resource):
     """Restart it when one of these resources changed."""
     reload_on: Resource | str | Sequence[Resource | str] = ()
     """Have it read its configuration anew when one of these changed; a unit that cannot do that is restarted."""
+
+    def adds_up(self) -> frozenset[str]:
+        return frozenset(("restart_on", "reload_on"))
 
     @classmethod
     def for_system(cls, system: Os) -> type[Resource]:

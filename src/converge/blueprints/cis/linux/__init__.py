@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from converge.blueprints.cis.linux.catalogue import Edition, Machine, Options, Rule
+from converge.blueprints.cis.linux.catalogue import Edition, Gone, Machine, Options, Rule
 from converge.declaration import Run
+from converge.errors import BadValue, nearest
 from converge.platform import Platform
 
 NAME = "Linux"
@@ -22,10 +23,20 @@ def declare(r: Run, wanted: Iterable[Rule], given: Options) -> None:
     """Declare these recommendations."""
     from converge.blueprints.cis.linux.gathered import declare_gathered
 
+    _check_kept(given)
     machine = Machine(r, given, edition(r.platform, given))
     for each in wanted:
         each.declare(machine)
     declare_gathered(machine)
+
+
+def _check_kept(given: Options) -> None:
+    """Raises BadValue for a name that no recommendation removes: it would keep nothing, and say nothing."""
+    declarations = (each for rule in rules() for each in rule.declarations)
+    removed = {name for each in declarations if isinstance(each, Gone) for name in each.packages}
+    for name in given.keep:
+        if name not in removed:
+            raise BadValue("keep", f"cis removes no package {name!r}{nearest(name, removed)}; leave it out")
 
 
 def edition(platform: Platform, given: Options) -> Edition:

@@ -130,15 +130,21 @@ def setting(key: str, value: int, *, optional: bool = False) -> Declaration:
     return lambda machine, _: machine.r.include(parts.setting, key, str(value), optional=optional)
 
 
-def gone(*packages: str) -> Declaration:
+@dataclass(frozen=True)
+class Gone:
     """Packages that must not be there, but for those that the owner keeps."""
 
-    def declare(machine: Machine, _: str) -> None:
-        for name in packages:
+    packages: tuple[str, ...]
+
+    def __call__(self, machine: Machine, _: str) -> None:
+        for name in self.packages:
             if name not in machine.given.keep:
                 machine.r.package(name, state="absent")
 
-    return declare
+
+def gone(*packages: str) -> Declaration:
+    """Packages that must not be there."""
+    return Gone(packages)
 
 
 def installed(*packages: str) -> Declaration:

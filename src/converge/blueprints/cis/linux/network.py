@@ -33,11 +33,6 @@ def _installed(machine: Machine, _: str) -> None:
     machine.r.include(parts.packet_filter)
 
 
-def _no_ufw(machine: Machine, _: str) -> None:
-    if "ufw" not in machine.given.keep:
-        machine.r.package("ufw", state="absent")
-
-
 def _firewall(machine: Machine, _: str) -> None:
     given = machine.given
     machine.r.include(parts.firewall, ports=given.ports, ssh_from=given.ssh_from, ssh_port=given.ssh_port)
@@ -99,7 +94,7 @@ RULES = (
     rule(
         "firewall", "4.3.2", "ufw not installed beside nftables",
         "Two that manage one firewall get in each other's way.",
-        _no_ufw, ubuntu="4.2.2",
+        gone("ufw"), ubuntu="4.2.2",
     ),
     rule(
         "firewall", "4.3.4 4.3.6 4.3.8 4.3.9 4.3.10",
