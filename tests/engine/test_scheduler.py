@@ -16,6 +16,7 @@ from converge.graph.graph import build_graph
 from converge.resources.base import Busy, Change, NotYet, Permanent, Refusal, Resource, ResourceError, State, Trigger
 from converge.resources.file.regular import File
 from converge.resources.mount import Mount
+from converge.resources.package import Package
 from converge.testing.simulator import Pretended
 
 WRONG: State = (Change("value", "wrong", "right"),)
@@ -657,3 +658,14 @@ def test_what_the_second_look_contradicts_is_not_said() -> None:
     bench.now += 10
     bench.failed(only(bench.take()), Refusal("holds other things; move them away"))
     assert bench.outcomes() == [], "the look before was another time"
+
+
+def test_a_package_that_fails_holds_up_no_file_in_its_directory_that_is_there() -> None:
+    """A mirror that does not answer is no reason to leave a configuration wrong."""
+    file = File("/etc/web/x.conf", content="")
+    bench = Bench(Package("web", state="latest"), file)
+    bench.failed(only(bench.take()))
+    task = only(bench.take())
+    assert task.node.resource is file
+    bench.failed(task, NotYet("there is no /etc/web", "file:/etc/web"))
+    assert (file.identity(), "skipped") in bench.outcomes()

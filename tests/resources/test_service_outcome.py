@@ -79,6 +79,11 @@ def test_what_it_needs_is_named() -> None:
     assert said("start", "dependency", DOWN) == "web.service did not start: db.service, which it needs, failed"
 
 
+def test_a_command_beside_the_main_process_is_no_exit_status_of_it() -> None:
+    text = said("start", "failed", DOWN, ExecMainCode=0, ExecMainStatus=0)
+    assert "a command beside its main process failed (ExecStartPre=" in text
+
+
 def test_a_drop_in_of_somebody_else_is_named() -> None:
     text = said("restart", "failed", DOWN, DropInPaths=["/etc/systemd/system/web.service.d/x.conf"])
     assert "did not restart: its process ended with exit status 3" in text

@@ -37,7 +37,7 @@ from converge.engine.settings import Settings
 from converge.engine.telling import Teller
 from converge.engine.wording import in_words, still_differs, undo_each_other
 from converge.exhaustion import none_left
-from converge.graph.graph import BY_NAME, REFRESH, Graph
+from converge.graph.graph import BY_NAME, IN_PACKAGE, REFRESH, Graph
 from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Refusal, Resource, ResourceError, State
 
 _WORK = ("apply", "refresh")
@@ -111,7 +111,8 @@ class Scheduler:
             if edge.rule == REFRESH:
                 earlier.subscribers.append(later)
             elif edge.only_orders:
-                loose.setdefault(later, {})[earlier] = Loose(edge.foreign, edge.rule != BY_NAME)
+                goes_on = edge.foreign or edge.rule == IN_PACKAGE
+                loose.setdefault(later, {})[earlier] = Loose(goes_on, edge.rule != BY_NAME)
         for node in nodes:
             node.loose = loose.get(node, NO_EDGES)
         self.ledger.keep_only(self.nodes)

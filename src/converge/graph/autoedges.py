@@ -16,7 +16,7 @@ GROUNDS = ("mount", "archive", "git")
 """Kinds whose name is a path, and that bring what is at it and below."""
 BY_NAME = "file of its name"
 _PARENT = "parent directory"
-_PACKAGE = "directory of its package"
+IN_PACKAGE = "directory of its package"
 _USES = "uses "
 _CONFIGURATION = frozenset(("conf", "cfg", "yaml", "yml"))
 """What the names of files end with that are called after the program which reads them."""
@@ -28,7 +28,7 @@ def only_orders(rule: str) -> bool:
     The others hold: what lies on a mount, in an archive or in a checkout would come to lie under it, and what is to be
     done before a removal could not be done after it.
     """
-    return rule in (BY_NAME, _PARENT, _PACKAGE) or rule.startswith(_USES)
+    return rule in (BY_NAME, _PARENT, IN_PACKAGE) or rule.startswith(_USES)
 
 
 def automatic_edges(
@@ -142,7 +142,7 @@ def _by_name(
                 yield before, after, BY_NAME
 
 
-_OF_PACKAGES = re.compile(r"/(?:etc|opt|usr/(?:lib|libexec|share)|var/(?:cache|lib|log|spool))/([^/]+)/")
+_OFIN_PACKAGES = re.compile(r"/(?:etc|opt|usr/(?:lib|libexec|share)|var/(?:cache|lib|log|spool))/([^/]+)/")
 """Where packages have directories of their own, mostly called after them; see hier(7)."""
 
 
@@ -156,14 +156,15 @@ def _in_packages(
     known: dict[str, list[int]] = {}
     for after, resource in enumerate(resources):
         for need in resource.needs() if resource.auto_edge else ():
-            if not isinstance(need, Inside) or not (found := _OF_PACKAGES.match(need.path)):
+            if not isinstance(need, Inside) or not (found := _OFIN_PACKAGES.match(need.path)):
                 continue
             name = found[1]
             if name not in known:
-                known[name] = [place for place in packages if _is_called_after(resources[place].identity(), name)]
+                ids = ((place, resources[place].id.partition(":")[2]) for place in packages)
+                known[name] = [place for place, package in ids if _is_called_after(package, name)]
             for before in known[name]:
                 if not absent[before]:
-                    yield before, after, _PACKAGE
+                    yield before, after, IN_PACKAGE
                 elif resource.ends_first():
                     yield after, before, "removed before its package"
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import rustworkx
 
 from converge.errors import Mistake, Mistakes, nearest
-from converge.graph.autoedges import BY_NAME, automatic_edges, only_orders
+from converge.graph.autoedges import BY_NAME, IN_PACKAGE, automatic_edges, only_orders
 from converge.resources.base import NOWHERE, Resource
 from converge.resources.owned import removed_but_owned
 
@@ -33,7 +33,7 @@ class Edge(NamedTuple):
         return self.rule not in (DECLARED, REFRESH) and only_orders(self.rule)
 
 
-__all__ = ["BY_NAME", "DECLARED", "REFRESH", "Edge", "Graph", "as_ids", "build_graph"]
+__all__ = ["BY_NAME", "DECLARED", "IN_PACKAGE", "REFRESH", "Edge", "Graph", "as_ids", "build_graph"]
 
 _Digraph: TypeAlias = "rustworkx.PyDiGraph[int, None]"
 

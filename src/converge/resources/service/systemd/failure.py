@@ -13,6 +13,8 @@ from converge.resources.service.systemd.units import ASK_WITHIN, SERVICE, UNIT, 
 
 _LINES: Final = 10
 _JOURNAL_WITHIN: Final = 5.0
+_EXITED: Final = 1  # CLD_EXITED
+_ENDS: Final = ("exit-code", "signal", "core-dump")
 _KILLED: Final = (2, 3)  # CLD_KILLED and CLD_DUMPED of waitid(2)
 _RESULTS: Final = {
     "timeout": "it took longer than its unit file allows",
@@ -84,7 +86,9 @@ def _why(result: object, code: object, status: object) -> str:
         return ""
     if result == "start-limit-hit":
         return START_LIMIT
-    if result in ("exit-code", "signal", "core-dump", "success") and isinstance(status, int):
+    if result in _ENDS and code in (0, _EXITED) and status == 0:
+        return "a command beside its main process failed (ExecStartPre=, ExecStartPost= or the like)"
+    if result in (*_ENDS, "success") and isinstance(status, int):
         return f"its process ended with {_ending(code, status)}"
     return _RESULTS.get(str(result), str(result))
 

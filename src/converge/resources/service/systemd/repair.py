@@ -39,13 +39,14 @@ def repair(want: SystemdService, state: State) -> None:
         _read_files_again(bus, unit)
     if "masked" in wanted:
         _mask(bus, want, unit)
-    if "enable" in wanted:
-        _enable(bus, want, unit)
+    not_enabled = _try_to_enable(bus, want, unit) if "enable" in wanted else None
     if "state" in wanted:
         if want.state == "running":
             _start(bus, want, unit, "start")
         else:
             _finish(bus, want, "stop", _job(bus, want, unit, "StopUnit"))
+    if not_enabled is not None:
+        raise not_enabled
 
 
 def restart(want: SystemdService, *, reload: bool) -> None:
@@ -79,7 +80,7 @@ def _start(bus: Bus, want: SystemdService, unit: Unit, verb: Verb) -> None:
 def _start_and_watch(bus: Bus, want: SystemdService, unit: Unit, verb: Verb) -> None:
     before = _run_of(bus, unit)
     result = _job(bus, want, unit, _method(want, verb))
-    if result == "failed" and verb != "reload" and before and _run_of(bus, unit) == before:
+    if result == "failed" and before and not unit.active and _run_of(bus, unit) == before:
         raise ResourceError(f"{unit.name} did not start: {START_LIMIT}")  # no attempt was made
     _finish(bus, want, verb, result)
     (now,) = units_of([want])
@@ -139,6 +140,17 @@ def _mask(bus: Bus, want: SystemdService, unit: Unit) -> None:
         return
     calls = [Call("UnmaskUnitFiles", "asb", ([unit.name], runtime)) for runtime in (False, True)]
     _change_files(bus, unit, *calls)
+
+
+def _try_to_enable(bus: Bus, want: SystemdService, unit: Unit) -> ResourceError | None:
+    """What cannot be enabled is to run all the same, so the error is for later."""
+    try:
+        _enable(bus, want, unit)
+    except Busy:
+        raise
+    except ResourceError as error:
+        return error
+    return None
 
 
 def _enable(bus: Bus, want: SystemdService, unit: Unit) -> None:
