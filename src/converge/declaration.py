@@ -412,6 +412,8 @@ class Run:
             return resource
         if resource.timeout is None:
             object.__setattr__(resource, "timeout", self._resource_timeout)
+        for doubt in resource.doubts():
+            self._warn(where, f"{resource.id}: {doubt}")
         self._add(resource)
         return resource
 
