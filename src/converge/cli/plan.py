@@ -41,6 +41,7 @@ def run(arguments: Arguments) -> int:
         observer = Redacted(shown, arguments.redactor) if arguments.redactor else shown
         ledger = read_ledger(loaded.name)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
+        arguments.told = True
         try:
             summary = loop.run()
         finally:
