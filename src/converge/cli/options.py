@@ -91,7 +91,7 @@ class _Parser(argparse.ArgumentParser):
         raise _BadCommandLine(f"{self.prog}: {message} (see {self.prog} --help)")
 
 
-class _BadCommandLine(Exception):  # noqa: N818 - what is wrong, not where
+class _BadCommandLine(Exception):
     """It says what is wrong."""
 
 

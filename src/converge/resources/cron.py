@@ -159,7 +159,7 @@ class Cron(Resource):
 
 
 def schedule_mistakes(schedule: str) -> Iterator[str]:
-    """Whatever is wrong with a schedule. Its fields may stand apart by any number of spaces and tabs, as in a crontab."""
+    """Whatever is wrong with a schedule. As in a crontab, any number of spaces and tabs stand between its fields."""
     schedule = schedule.replace("\t", " ").strip(" ")
     if schedule.startswith("@"):
         if schedule not in _WORDS:

@@ -62,7 +62,7 @@ _IN_SECONDS: Final = {
     "lockoutobservationwindow": "ResetLockoutCount",
     "lockout_observation_window": "ResetLockoutCount",
 }
-"""Names by which the Go tool of this name counts seconds: to take them here would give their numbers another meaning."""
+"""Names by which the Go tool of this name counts seconds: taken here, its numbers would mean something else."""
 
 
 def canonical(name: str) -> str:
