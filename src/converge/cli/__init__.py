@@ -73,7 +73,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except OSError as error:
         return complain(describe(error), exit_codes.ERROR)
     except Exception:
-        if not redactor:
+        if not redactor and arguments.out != "json":
             raise
         import traceback
 
