@@ -443,6 +443,8 @@ class Run:
             return resource
         if resource.timeout is None:
             object.__setattr__(resource, "timeout", self._resource_timeout)
+        for doubt in resource.doubts():
+            self._warn(where, f"{resource.id}: {doubt}")
         return self._add(resource)
 
     def _class_of(self, kind: type[Resource]) -> type[Resource]:

@@ -81,6 +81,25 @@ def test_what_is_not_there_is_told_and_the_others_are_printed(things: Path, caps
     assert found["errors"] == {f"{things}/nosuch": f"{things}/nosuch does not exist"}
 
 
+def test_several_names_of_one_resource_are_one_declaration(
+    things: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"{things}/text", f"{things}//text", f"{things}/../things/text"]
+    code, text, notes = adopt(capsys, "file", *names)
+    assert code == 0
+    assert text.count("r.file(") == 1
+    assert notes.splitlines() == [f"converge: {name}: the same as {names[0]}, declared once" for name in names[1:]]
+    path = tmp_path / "adopted.py"
+    path.write_text(text)
+    assert main(["check", str(path)]) == 0
+    assert main(["plan", "--detailed-exit-codes", str(path)]) == 0
+    capsys.readouterr()
+    code, text, _ = adopt(capsys, "directory", "--out", "json", things, f"{things}/")
+    assert code == 0
+    assert json.loads(text)["resources"] == [f"file:{things}"]
+    assert json.loads(text)["errors"] == {}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -93,6 +93,9 @@ def test_serve_exits_10_before_anything_is_touched_where_something_needs_root(no
     assert "it runs as user root" in whys[2]
     assert all(f"({place.site}:" in why for why in whys)
     assert not list(place.managed.iterdir())
+    found = place.run("serve", place.site, "--out", "json").json()
+    assert found["exit_code"] == 10
+    assert found["error"].startswith("these need root")
 
 
 def test_plan_needs_no_root_and_reports_what_it_cannot_read_as_unknown(nobodys_place: Place) -> None:

@@ -62,6 +62,9 @@ def test_cron_or_the_user_may_be_yet_to_come(folder: Path) -> None:
         "@daily",
         "59 23 1 1 0",
         "5-5 * * * *",
+        "0\t0 * * *",
+        " \t0  0\t\t* * mon,wed-fri ",
+        "@daily\t",
     ],
 )
 def test_schedules(schedule: str) -> None:
@@ -72,7 +75,8 @@ def test_schedules(schedule: str) -> None:
     "schedule",
     ["", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5/2 * * * *",
      "*/0 * * * *", "*/60 * * * *", "5-1 * * * *", ", * * * *", "1-2-3 * * * *", "a * * * *", "* * * mon *", "@never",
-     "* * * * *\n", "-1 * * * *", "*5 * * * *", "²* * * *"],
+     "* * * * *\n", "0\n0 * * *", "0\xa00 * * *", "0\v0 * * *", "@Daily", "@daily root", "* * * * fri-sun",
+     "-1 * * * *", "*5 * * * *", "²* * * *"],
 )  # fmt: skip
 def test_no_schedules(schedule: str) -> None:
     assert list(schedule_mistakes(schedule)) != []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from converge.process import variables
 from converge.resources.base import IN_SYNC, Busy, Change, ResourceError
-from converge.resources.reboot import Reboot, issuing, record
+from converge.resources.reboot import Reboot, issuing, record, sentinel
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can reboot a machine, or pretend to")
 PENDING = (Change("reboot", None, "pending: test", "run"),)
@@ -25,6 +26,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     monkeypatch.setattr(issuing, "_SYSTEMD", str(tmp_path / "none"))
     monkeypatch.setattr(record, "_FLEETING", frozenset())  # a test's folder may well be on a tmpfs
     monkeypatch.setattr(record, "uptime", lambda: 5000.0)
+    monkeypatch.setattr(sentinel, "FOLDER", str(tmp_path))
     for name in ("reboot", "wall"):
         (tmp_path / name).write_text(f"#!/bin/sh\necho >>{tmp_path}/{name}.said\n")
         (tmp_path / name).chmod(0o755)
@@ -216,3 +218,40 @@ def test_who_cannot_reboot_does_not_know() -> None:
 def test_mistakes(resource: Reboot, mistake: str) -> None:
     (text,) = resource.mistakes()
     assert mistake in text
+
+
+@as_root
+@pytest.mark.parametrize(("age", "made"), [(5001, True), (5100, True), (4990, False), (10, False)])
+@pytest.mark.parametrize("unit", [1, 10**9])
+def test_a_sentinel_of_the_go_tool_counts(
+    asked: Callable[[], int], tmp_path: Path, age: int, unit: int, *, made: bool
+) -> None:
+    (tmp_path / "reboot-test.sentinel").write_text(f"{(int(time.time()) - age) * unit}\n")
+    it = Reboot("test")
+    assert it.check() == (IN_SYNC if made else PENDING)
+    assert Reboot("another", reason="test").check() == PENDING
+    assert Reboot("test", when_exists=str(tmp_path / "reboot-test.sentinel")).check() == PENDING
+    assert asked() == 0
+
+
+@as_root
+@pytest.mark.parametrize(("text", "said"), [("soon", "is damaged"), ("", "is damaged"), ("99999999999", "the future")])
+def test_a_sentinel_that_tells_nothing_reboots_nothing(
+    asked: Callable[[], int], tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "reboot-test.sentinel").write_text(text)
+    with pytest.raises(ResourceError, match=said):
+        Reboot("test").check()
+    assert asked() == 0
+
+
+@as_root
+def test_what_the_go_tool_began_and_did_not_end_is_ours(
+    asked: Callable[[], int], boots: Callable[[], None], tmp_path: Path
+) -> None:
+    (tmp_path / "reboot-test.sentinel").write_text(str(int(time.time()) - 700))
+    it = Reboot("test")
+    go(it)
+    boots()
+    assert it.check() == IN_SYNC
+    assert asked() == 1

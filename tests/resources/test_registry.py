@@ -116,3 +116,23 @@ def test_a_blueprint_for_windows_is_checked_here(tmp_path: Path, capsys: pytest.
     place.write_text(place.read_text() + '    r.registry(r"HKLM\\Software\\EXAMPLE", "PORT", data=1)\n')
     assert main(["check", str(place), "--platform", "windows"]) == 1
     assert "only one can have it" in "".join(capsys.readouterr())
+
+
+def test_the_removal_of_a_whole_key_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "site.py"
+    head = 'from converge import Run, blueprint\n@blueprint("site")\ndef site(r: Run) -> None:\n'
+    place.write_text(head + '    r.registry(r"HKLM\\SOFTWARE\\Example", state="absent")\n')
+    assert main(["check", str(place), "--platform", "windows"]) == 0
+    said = capsys.readouterr().err
+    assert f"{place}:4: registry:HKLM\\SOFTWARE\\Example" in said
+    assert "removes the key and all that is below it" in said
+    place.write_text(head + '    r.registry(r"HKLM\\SOFTWARE\\Example", "", state="absent")\n')
+    assert main(["check", str(place), "--platform", "windows"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_other_names_of_types() -> None:
+    assert Registry(KEY, "x", type="string", data="a").wanted() == (1, "a")
+    assert Registry(KEY, "x", type="REG_SZ", data="a").wanted() == (1, "a")
+    (said,) = mistakes(Registry(KEY, "x", type="multistring", data="a,b"))
+    assert said == "a multistring takes a list of texts, such as ['a', 'b']"

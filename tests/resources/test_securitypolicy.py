@@ -189,6 +189,10 @@ def test_elsewhere_there_is_none() -> None:
         ({"name": "PasswordComplexity", "value": 1}, "there is no setting 'PasswordComplexity'"),
         ({"name": "LockoutBadCount", "category": "password", "value": 5}, "belongs to the category 'lockout'"),
         ({"name": "PasswordHistorySize", "value": 25}, "from 0 to 24 passwords, not 25"),
+        ({"name": "LockoutObservationWindow", "value": 900}, "it is ResetLockoutCount here, in minutes rather than"),
+        ({"name": "max_passwd_age", "value": 900}, "it is MaximumPasswordAge here, in days rather than seconds"),
+        ({"name": "MaximumPasswordAge", "value": 5184000}, "from 0 to 999 days"),
+        ({"name": "ForceLogoff", "value": 0}, "it is not supported; use r.exec with net accounts"),
         ({"name": "ResetLockoutCount", "value": 0}, "from 1 to 99999 minutes, not 0"),
     ],
 )
@@ -204,3 +208,31 @@ def test_one_setting_under_two_names_is_two_truths() -> None:
 
     (mistake,) = declare(site, platform="windows").mistakes
     assert "the security policy LockoutBadCount" in str(mistake)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("LockoutThreshold", "LockoutBadCount"),
+        ("lockout_threshold", "LockoutBadCount"),
+        ("min_passwd_len", "MinimumPasswordLength"),
+        ("password_hist_len", "PasswordHistorySize"),
+        ("minimumpasswordlength", "MinimumPasswordLength"),
+    ],
+)
+def test_other_names_that_mean_the_same(name: str, known: str) -> None:
+    it = SecurityPolicy(name, value=5)
+    assert list(it.mistakes()) == []
+    assert it.setting() == known
+    assert list(it.claims()) == [f"the security policy {known}"]
+
+
+@pytest.mark.parametrize(
+    ("needed", "here"),
+    [("auditpol:Logon", "auditpolicy:Logon"), ("secpol:lockout:LockoutThreshold", "securitypolicy:LockoutThreshold")],
+)
+def test_ids_of_the_go_tool_are_told(needed: str, here: str) -> None:
+    (mistake,) = declare(
+        lambda r: r.securitypolicy("LockoutBadCount", value=5, depends_on=needed), platform="windows"
+    ).mistakes
+    assert f"names {needed}, which is not declared; here it is {here}" in str(mistake)

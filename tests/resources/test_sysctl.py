@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge.resources.base import IN_SYNC, Change, LinkChanged, NotYet, PathChanged, ResourceError, State
-from converge.resources.sysctl import Sysctl, keys, lines, setting, values
+from converge.resources.sysctl import Sysctl, keys, lines, live, setting, values
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="others than root get another answer")
 
@@ -275,3 +276,59 @@ class TestFaults:
         made = Sysctl("kernel.ostype", "GNU", persist=False)
         with pytest.raises(ResourceError, match="cannot be set"):
             made.apply(made.check())
+
+    @pytest.mark.parametrize(
+        ("number", "said"),
+        [
+            (errno.ENOENT, r"has no 'x' for a\.b: .*kernel module"),
+            (errno.EINVAL, "does not take 'x' for a.b"),
+            (errno.ERANGE, "does not take 'x' for a.b"),
+            (errno.EIO, "cannot be set: input/output error"),
+            (errno.EBUSY, "cannot be set: device or resource busy"),
+        ],
+    )
+    def test_a_value_that_is_refused_is_no_missing_key(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+    ) -> None:
+        machine.put("b", "y")
+        monkeypatch.setattr(live, "_write", failing(number))
+        made = Sysctl("a.b", "x")
+        with pytest.raises(ResourceError, match=said) as raised:
+            made.apply(made.check())
+        assert not isinstance(raised.value, NotYet)
+        assert not machine.file.exists()
+
+    def test_values_that_the_kernel_offers_are_named(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        machine.put("tcp_congestion_control", "cubic")
+        machine.put("tcp_available_congestion_control", "reno cubic\n")
+        monkeypatch.setattr(live, "_write", failing(errno.ENOENT))
+        made = Sysctl("a.tcp_congestion_control", "nosuch")
+        with pytest.raises(ResourceError, match="available: reno cubic"):
+            made.apply(made.check())
+
+    def test_one_without_a_value_yet_can_be_given_one(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        machine.put("b", "")
+        monkeypatch.setattr(live, "_read", failing(errno.EIO))
+        assert Sysctl("a.b", "x", persist=False).check() == (Change("live value", None, "x", "create"),)
+        monkeypatch.setattr(live, "_read", failing(errno.EINVAL))
+        with pytest.raises(ResourceError, match="cannot be read: invalid argument"):
+            Sysctl("a.b", "x").check()
+
+    @as_root
+    @pytest.mark.skipif(not os.path.exists("/proc/sys/net/ipv4/tcp_congestion_control"), reason="needs Linux with IPv4")
+    def test_the_kernel_says_no_such_file_of_a_value(self) -> None:
+        made = Sysctl("net.ipv4.tcp_congestion_control", "nosuch", persist=False)
+        try:
+            made.apply(made.check())
+        except ResourceError as error:
+            assert not isinstance(error, NotYet)
+            assert "nosuch" in str(error) or "read-only" in str(error)
+
+
+def failing(number: int) -> Callable[..., Any]:
+    """Stands for a system call that fails."""
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from converge import exit_codes
 
 if TYPE_CHECKING:
+    from converge.cli.options import Arguments
     from converge.errors import Mistakes
     from converge.secrets.redaction import Redactor
 
@@ -61,7 +62,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
     arguments = parse(argv)
     arguments.redactor = redactor = Redactor()
-    complain = partial(_complain, redactor=redactor)
+    complain = partial(_fail, arguments)
     try:
         with _threads_hiding(redactor):
             return arguments.run(arguments)
@@ -70,11 +71,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except NotRoot as error:
         return complain(error, exit_codes.NOT_ROOT)
     except Mistakes as error:
-        count = len(error.mistakes)
-        complain(f"{count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched", exit_codes.ERROR)
-        if arguments.verbose and (raised := _raised_by_blueprint(error)):
-            complain(raised, exit_codes.ERROR, prefix="")
-        return complain(error, exit_codes.ERROR, prefix="")
+        return _fail_for_mistakes(arguments, error)
     except (ConvergeError, ResourceError) as error:
         return complain(error, exit_codes.ERROR)
     except KeyboardInterrupt:
@@ -91,6 +88,31 @@ def _run(argv: Sequence[str] | None) -> int:
         import traceback
 
         return complain(traceback.format_exc(), exit_codes.ERROR, prefix="")
+
+
+def _fail(arguments: Arguments, error: object, code: int, prefix: str = "converge: ", **more: object) -> int:
+    """Say it on standard error, and where JSON is asked for, as the one object of this command."""
+    _complain(error, code, prefix, redactor=arguments.redactor)
+    if arguments.out != "json" or arguments.told:
+        return code
+    from converge.cli.failure import print_failure
+
+    print_failure(arguments.redactor.redact(str(error)), code, **more)
+    return code
+
+
+def _fail_for_mistakes(arguments: Arguments, error: Mistakes) -> int:
+    count = len(error.mistakes)
+    summary = f"{count} mistake{'s' * (count != 1)} in the blueprint; nothing was touched"
+    if arguments.out != "json":
+        _complain(summary, exit_codes.ERROR)
+        if arguments.verbose and (raised := _raised_by_blueprint(error)):
+            _complain(raised, exit_codes.ERROR, prefix="", redactor=arguments.redactor)
+        return _fail(arguments, error, exit_codes.ERROR, prefix="")
+    from converge.cli.failure import mistakes_as_json
+
+    found = mistakes_as_json(error.mistakes, arguments.redactor)
+    return _fail(arguments, summary, exit_codes.ERROR, blueprint=arguments.blueprint, mistakes=found)
 
 
 @contextlib.contextmanager

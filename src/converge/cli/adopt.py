@@ -34,13 +34,15 @@ class _Found(NamedTuple):
     name: str
     adopted: Adopted | None
     notes: Sequence[str]
+    same: bool = False
+    """It is what another name stands for, and is declared under that."""
 
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
     method, kind = _kind(arguments.kind)
     names = _names(method, kind, arguments.names)
-    found = [_adopt(kind.for_system(this_os()), name) for name in names]
+    found = _once([_adopt(kind.for_system(this_os()), name) for name in names])
     lines = _lines(found, {kind: method})
     text = ""
     if lines:
@@ -53,7 +55,7 @@ def run(arguments: Arguments) -> int:
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         _tell(found)
-    return exit_codes.OK if all(each.adopted for each in found) else exit_codes.ERROR
+    return exit_codes.OK if all(each.adopted or each.same for each in found) else exit_codes.ERROR
 
 
 def _kind(name: str) -> tuple[str, type[Resource]]:
@@ -112,6 +114,21 @@ def _require_no_credential(resource: Resource | None) -> None:
             )
 
 
+def _once(found: Sequence[_Found]) -> Sequence[_Found]:
+    """Each resource a single time, also where several names stand for it, such as an alias of a unit."""
+    known: dict[str, str] = {}
+    kept: list[_Found] = []
+    for each in found:
+        keys = (each.adopted.resource.id, *each.adopted.resource.claims()) if each.adopted else ()
+        first = next((known[key] for key in keys if key in known), None)
+        if first is None:
+            known.update(dict.fromkeys(keys, each.name))
+            kept.append(each)
+        else:
+            kept.append(_Found(each.name, None, (f"the same as {first}, declared once",), same=True))
+    return kept
+
+
 def _differences(resource: Resource) -> Sequence[str]:
     """Whatever a plan of it would show; nothing where it describes the machine as it is."""
     from converge.resources.base import ResourceError
@@ -160,6 +177,6 @@ def _print_json(found: Sequence[_Found], text: str) -> None:
     import json
 
     ids = [each.adopted.resource.id for each in found if each.adopted]
-    notes = {each.name: list(each.notes) for each in found if each.adopted and each.notes}
-    errors = {each.name: each.notes[0] for each in found if not each.adopted}
+    notes = {each.name: list(each.notes) for each in found if (each.adopted or each.same) and each.notes}
+    errors = {each.name: each.notes[0] for each in found if not (each.adopted or each.same)}
     print(json.dumps({"blueprint": text, "resources": ids, "notes": notes, "errors": errors}))

@@ -10,9 +10,7 @@ from converge import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
-    from converge.errors import Mistake
     from converge.loading import Given, Loaded
-    from converge.secrets.redaction import Redactor
 
 NAME = "check"
 HELP = "find the mistakes in a blueprint, for this kind of machine or another; touches none"
@@ -30,23 +28,11 @@ def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
     from converge.cli.options import given_from
     from converge.cli.running import gc_paused
-    from converge.errors import Mistakes
     from converge.loading import check
 
     given = given_from(arguments)
-    try:
-        with gc_paused():
-            loaded = check(arguments.blueprint, given)
-    except Mistakes as error:
-        if arguments.out != "json":
-            raise
-        _print_json(
-            {
-                "blueprint": arguments.blueprint,
-                "mistakes": [_as_json(each, arguments.redactor) for each in error.mistakes],
-            }
-        )
-        return exit_codes.ERROR
+    with gc_paused():
+        loaded = check(arguments.blueprint, given)
     for warning in loaded.graph.warnings:
         print(f"converge: {arguments.redactor.redact(warning)}", file=sys.stderr)
     if arguments.out == "json":
@@ -60,12 +46,6 @@ def _sentence(loaded: Loaded, given: Given) -> str:
     count = len(loaded.graph.resources)
     machine = f" for {given.platform.distro or given.platform.os}" if given.platform else ""
     return f"{loaded.name}: {count} resource{'s' * (count != 1)}, no mistakes{machine}"
-
-
-def _as_json(mistake: Mistake, redactor: Redactor) -> dict[str, object]:
-    id, text = redactor.redact(mistake.id or ""), redactor.redact(mistake.text)
-    found = {"file": mistake.where.file, "line": mistake.where.line, "id": id, "text": text}
-    return {name: value for name, value in found.items() if value}
 
 
 def _print_json(value: object) -> None:

@@ -23,5 +23,5 @@ def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
     from converge.cli.options import parse
 
-    parse([*arguments.command, "--help"])  # which ends the program
+    parse(["--out", arguments.out, *arguments.command, "--help"])  # which ends the program
     return exit_codes.OK

@@ -44,6 +44,8 @@ class Arguments(argparse.Namespace):
     file: str
     key_file: str | None
     new_key_file: str
+    told: bool = False
+    """Whether an observer writes, or wrote, what came of it."""
     redactor: Redactor
     """What is known of secrets in this run."""
     allow_writable: bool
@@ -87,12 +89,41 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One sentence and where to read on; argparse's own exit code 2 would mean "changed" here."""
-        self.exit(exit_codes.ERROR, f"{self.prog}: {hide_credentials(message)} (see {self.prog} --help)\n")
+        raise _BadCommandLine(f"{self.prog}: {hide_credentials(message)} (see {self.prog} --help)")
+
+
+class _BadCommandLine(Exception):
+    """It says what is wrong."""
 
 
 def parse(argv: Sequence[str] | None) -> Arguments:
-    """Exits with a sentence where something is wrong."""
+    """Exits with a sentence where something is wrong, and an object of it where JSON is asked for."""
     words = sys.argv[1:] if argv is None else argv
+    try:
+        return _parsed(words)
+    except _BadCommandLine as error:
+        print(error, file=sys.stderr)
+        if _asks_for_json(words):
+            from converge.cli.failure import print_failure
+
+            print_failure(str(error), exit_codes.ERROR)
+        sys.exit(exit_codes.ERROR)
+
+
+def _asks_for_json(words: Sequence[str]) -> bool:
+    """As far as it can be told of words that cannot be parsed."""
+    found = os.environ.get("CONVERGE_OUT", "")
+    for word, after in zip(words, (*words[1:], ""), strict=True):
+        if word == "--":
+            break
+        if word == "--out":
+            found = after
+        elif word.startswith("--out="):
+            found = word.removeprefix("--out=")
+    return found == "json"
+
+
+def _parsed(words: Sequence[str]) -> Arguments:
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:
         from converge.cli.completion import complete

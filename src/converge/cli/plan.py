@@ -47,6 +47,7 @@ def run(arguments: Arguments) -> int:
             observer = ByRecommendation(observer, known)
         ledger = read_ledger(loaded.name)
         loop = Loop(loaded.name, loaded.graph, settings_from(arguments), [observer], ledger=ledger, planning=True)
+        arguments.told = True
         try:
             summary = loop.run()
         finally:

@@ -57,6 +57,7 @@ def run(arguments: Arguments) -> int:
         gc.freeze()
         gc.set_threshold(*_COLLECT)
         gc.enable()
+        arguments.told = True
         try:
             summary = loop.run(reloader)
         finally:

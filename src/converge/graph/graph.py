@@ -15,6 +15,8 @@ from converge.resources.base import NOWHERE, Resource
 from converge.resources.owned import removed_but_owned
 
 DECLARED = "depends_on"
+_KINDS_ELSEWHERE = {"auditpol": "auditpolicy", "secpol": "securitypolicy"}
+"""What the Go tool of this name calls them in its ids."""
 REFRESH = "refresh"
 
 
@@ -133,6 +135,10 @@ def _reacting_option(resource: Resource, needed: str) -> str:
 def _nearest_id(needed: str, ids: Collection[str]) -> str:
     """Compares names of one kind: ids are alike by their kind alone."""
     kind, _, name = needed.partition(":")
+    if kind in _KINDS_ELSEWHERE:
+        # There, a policy's id has its category before its name.
+        name = name.rpartition(":")[2] if kind == "secpol" else name
+        return f"; here it is {_KINDS_ELSEWHERE[kind]}:{name}"
     names = {id.partition(":")[2]: id for id in ids if id.startswith(f"{kind}:")}
     return nearest(name, names, shown=names.__getitem__) if names else nearest(needed, ids)
 

@@ -346,6 +346,10 @@ class Resource:
         """The part of the id after the kind."""
         raise NotImplementedError
 
+    def doubts(self) -> Iterable[str]:
+        """What may mean more than its author thinks, a sentence each: warnings of ``check``, and no mistakes."""
+        return ()
+
     def mistakes(self) -> Iterator[str]:
         """Whatever is wrong with this kind's own options, a sentence each. Types are checked already.
 

@@ -159,7 +159,8 @@ class Cron(Resource):
 
 
 def schedule_mistakes(schedule: str) -> Iterator[str]:
-    """Whatever is wrong with a schedule."""
+    """Whatever is wrong with a schedule. As in a crontab, any number of spaces and tabs stand between its fields."""
+    schedule = schedule.replace("\t", " ").strip(" ")
     if schedule.startswith("@"):
         if schedule not in _WORDS:
             yield f"the schedule {schedule!r} is none of {', '.join(_WORDS)}"

@@ -20,6 +20,7 @@ _SOON = 600.0
 _MOST_HASTY = 3
 """Reboots in a row that are each asked for within ``_SOON`` seconds of a boot. One more would be a loop."""
 _CHANGES = "changes"
+_DECLARED = "declared"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -107,7 +108,7 @@ class Reboot(Resource):
     def _cause(self) -> str | None:
         """What asks for a reboot now. A file that was replaced or written since is another cause."""
         if self.when_exists is None:
-            return "declared"
+            return _DECLARED
         try:
             status = os.stat(self.when_exists)
         except (FileNotFoundError, NotADirectoryError):
@@ -116,9 +117,11 @@ class Reboot(Resource):
 
     def _made(self, cause: str) -> bool:
         """Whether the machine was rebooted for this. Raises Busy while it is on its way."""
-        from converge.resources.reboot import record
+        from converge.resources.reboot import record, sentinel
 
         known = record.read(self.name)
+        if known is None and cause == _DECLARED and sentinel.made(self.name):
+            return True
         if known is None or known.cause != cause:
             return False
         if known.boot != record.this_boot():

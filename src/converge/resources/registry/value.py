@@ -19,7 +19,7 @@ HIVES: Final = {
 """The long names of the top keys, and the short ones by which resources are known."""
 TYPES: Final = {"sz": 1, "expandstring": 2, "binary": 3, "dword": 4, "multistring": 7, "qword": 11}
 """The numbers of the types, from winnt.h."""
-_OTHER_NAMES: Final = {"expand_sz": "expandstring", "multi_sz": "multistring"}
+_OTHER_NAMES: Final = {"string": "sz", "expand_sz": "expandstring", "multi_sz": "multistring"}
 _LONGEST_KEY: Final = 255
 """Characters of one part of a key; of the name of a value there may be 16,383."""
 _LONGEST_NAME: Final = 16383
@@ -65,6 +65,10 @@ class Registry(Resource):
         else:
             yield from self._mistakes_in_data()
 
+    def doubts(self) -> Iterable[str]:
+        if self.absent() and self.value is None:
+            yield 'removes the key and all that is below it; value="" is its default value alone'
+
     def _mistakes_in_names(self) -> Iterator[str]:
         hive, *parts = canonical(self.key).split("\\")
         if hive not in HIVES.values():
@@ -90,7 +94,9 @@ class Registry(Resource):
             if not isinstance(data, bytes):
                 yield 'a binary takes bytes, such as bytes.fromhex("01ff")'
         elif type_ == "multistring":
-            if isinstance(data, str | bytes | int) or data is None:
+            if isinstance(data, str):
+                yield f"a multistring takes a list of texts, such as {data.split(',')!r}"
+            elif isinstance(data, bytes | int) or data is None:
                 yield "a multistring takes a list of texts"
             elif any(not line or "\0" in line for line in data):
                 yield "a multistring can hold no empty texts and no NUL characters"

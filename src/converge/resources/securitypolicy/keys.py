@@ -49,3 +49,33 @@ KEYS: Final = {
     "LockoutDuration": Key("lockout", "lockout_duration", "minutes", _MINUTE, 0, 99999, "until unlocked"),
     "ResetLockoutCount": Key("lockout", "lockout_observation_window", "minutes", _MINUTE, 1, 99999),
 }
+_SAME: Final = {
+    "lockoutthreshold": "LockoutBadCount",
+    "lockout_threshold": "LockoutBadCount",
+    "min_passwd_len": "MinimumPasswordLength",
+    "password_hist_len": "PasswordHistorySize",
+}
+_IN_SECONDS: Final = {
+    "max_passwd_age": "MaximumPasswordAge",
+    "min_passwd_age": "MinimumPasswordAge",
+    "lockout_duration": "LockoutDuration",
+    "lockoutobservationwindow": "ResetLockoutCount",
+    "lockout_observation_window": "ResetLockoutCount",
+}
+"""Names by which the Go tool of this name counts seconds: taken here, its numbers would mean something else."""
+
+
+def canonical(name: str) -> str:
+    """The setting that is meant: in any case, and by other names where a number means the same by both."""
+    small = name.lower()
+    return _SAME.get(small) or next((known for known in KEYS if known.lower() == small), name)
+
+
+def other_name(name: str) -> str:
+    """What is to be said of a name that cannot be taken as it is; nothing where it is just unknown."""
+    known = _IN_SECONDS.get(name.lower())
+    if known is not None:
+        return f"; it is {known} here, in {KEYS[known].unit} rather than seconds"
+    if name.lower() in ("forcelogoff", "force_logoff"):
+        return "; it is not supported; use r.exec with net accounts /forcelogoff"
+    return ""

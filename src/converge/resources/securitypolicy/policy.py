@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from converge.resources.base import IN_SYNC, Adopted, Change, Every, Resource, ResourceError, State, Trigger, Verb
-from converge.resources.securitypolicy.keys import KEYS, Category
+from converge.resources.securitypolicy.keys import KEYS, Category, canonical, other_name
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,7 +36,7 @@ class SecurityPolicy(Resource):
 
     def setting(self) -> str:
         """Which setting it is."""
-        return self.name if self.key is None else self.key
+        return canonical(self.name if self.key is None else self.key)
 
     def identity(self) -> str:
         return self.name
@@ -46,7 +46,7 @@ class SecurityPolicy(Resource):
         if known is None:
             from converge.errors import nearest
 
-            hint = nearest(self.setting(), KEYS) or f"; there are {', '.join(KEYS)}"
+            hint = other_name(self.setting()) or nearest(self.setting(), KEYS) or f"; there are {', '.join(KEYS)}"
             yield f"there is no setting {self.setting()!r}{hint}"
             return
         if self.category is not None and self.category != known.category:
@@ -71,6 +71,7 @@ class SecurityPolicy(Resource):
     def adopt(cls, name: str) -> Adopted:
         from converge.resources.securitypolicy import modals
 
+        name = canonical(name)
         for wrong in cls(name, value=KEYS[name].least if name in KEYS else 0).mistakes():
             raise ResourceError(wrong)
         key = KEYS[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from converge.resources.base import Adopted, ResourceError
@@ -21,6 +22,10 @@ def adopt_sysctl(key: str) -> Adopted:
         text = read_text(keys.path(key))
     except PermissionError as error:
         raise ResourceError(f"{name} cannot be read, by nobody or only by root") from error
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        raise ResourceError(f"{name} has no value yet, so there is nothing to declare") from error
     if text is None:
         raise ResourceError(f"the kernel has no setting {name}")
     value = " ".join(text.split())

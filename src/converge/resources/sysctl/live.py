@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -62,7 +63,7 @@ def _check_live(setting: Sysctl) -> State:
     if setting.absent():
         return IN_SYNC
     try:
-        now = " ".join(_read(setting.path()).split())
+        now: str | None = " ".join(_read(setting.path()).split())
     except FileNotFoundError as error:
         raise _missing(setting) from error
     except PermissionError as error:
@@ -72,7 +73,11 @@ def _check_live(setting: Sysctl) -> State:
             f"{setting.identity()} can only be written: it sets something off, and is no setting; use r.exec"
         ) from error
     except OSError as error:
-        raise ResourceError(f"{setting.identity()} cannot be read: {_reason(error)}") from error
+        if error.errno != errno.EIO:
+            raise ResourceError(f"{setting.identity()} cannot be read: {_reason(error)}") from error
+        now = None  # it has no value yet, such as stable_secret of IPv6
+    if now is None:
+        return (Change(LIVE, None, setting.text(), "create"),)
     return IN_SYNC if values.same(now, setting.text()) else (Change(LIVE, now, setting.text()),)
 
 
@@ -81,10 +86,10 @@ def _apply_live(setting: Sysctl, state: State) -> Exception | None:
         return None
     try:
         _write(setting.path(), setting.text())
-    except FileNotFoundError:
-        return _missing(setting)
     except OSError as error:
-        if error.errno == errno.EINVAL:
+        if error.errno == errno.ENOENT:
+            return _unavailable(setting) if os.path.exists(setting.path()) else _missing(setting)
+        if error.errno in (errno.EINVAL, errno.ERANGE, errno.EDOM):
             return ResourceError(f"the kernel does not take {setting.text()!r} for {setting.identity()}")
         return ResourceError(f"{setting.identity()} cannot be set: {_reason(error)}")
     return None
@@ -99,6 +104,20 @@ def _missing(setting: Sysctl) -> NotYet:
         f"the kernel has no setting {setting.identity()}: {why}",
         f"file:{setting.path()}",
         (Change(LIVE, None, setting.text(), "create"),),
+    )
+
+
+def _unavailable(setting: Sysctl) -> ResourceError:
+    """The kernel says "no such file" of a value, too: of a congestion control or qdisc whose module it cannot find."""
+    folder, name = os.path.split(setting.path())
+    offered = ""
+    with contextlib.suppress(OSError):
+        # Beside tcp_congestion_control there is tcp_available_congestion_control, and others alike.
+        prefix, _, rest = name.partition("_")
+        offered = _read(f"{folder}/{prefix}_available_{rest}").strip()
+    return ResourceError(
+        f"the kernel has no {setting.text()!r} for {setting.identity()}: the value is wrong, or the kernel module that "
+        f"brings it is not there{offered and f'; available: {offered}'}"
     )
 
 
