@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from converge.blueprints.cis import linux, macos, windows
-from converge.blueprints.cis.guarded import Careful, Rule
-from converge.blueprints.cis.linux import catalogue
-from converge.blueprints.cis.macos import catalogue as macos_catalogue
-from converge.blueprints.cis.windows import catalogue as windows_catalogue
-from converge.declaration import Run
-from converge.platform import Os, pretended_platform
+from converge.blueprints.run import Run
+from converge.core.platform import Os, pretended_platform
+from converge.shipped.cis import darwin, linux, windows
+from converge.shipped.cis.darwin import tables as macos_catalogue
+from converge.shipped.cis.linux import tables as catalogue
+from converge.shipped.cis.rule import Careful, Rule
+from converge.shipped.cis.windows import tables as windows_catalogue
 
 G = TypeVar("G", bound=Careful)
 
@@ -62,8 +62,8 @@ def _windows() -> str:
 
 
 def _macos() -> str:
-    given = macos.Options(banner="-", people=("NAME",), unguarded=tuple(macos_catalogue.GUARDS))
-    return _guarded(macos.rules(), "darwin", lambda run, rule: macos.declare(run, [rule], given))
+    given = darwin.Options(banner="-", people=("NAME",), unguarded=tuple(macos_catalogue.GUARDS))
+    return _guarded(darwin.rules(), "darwin", lambda run, rule: darwin.declare(run, [rule], given))
 
 
 def _guarded(rules: Sequence[Rule[G]], system: Os, declare: Callable[[Run, Rule[G]], None]) -> str:

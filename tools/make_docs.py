@@ -19,12 +19,11 @@ from pathlib import Path
 
 from pages import ROOT, Sandbox, pages, timeless
 
-from converge import exit_codes
+from converge.blueprints.run import Declares, Run
+from converge.cli import exit_codes, parser, plan, serve, version
 from converge.cli import list as list_command
-from converge.cli import options, plan, serve, version
-from converge.declaration import Declares, Run
-from converge.platform import CALLED
-from converge.resources.base import Resource
+from converge.core.platform import CALLED
+from converge.core.resource import Resource
 
 _MADE = re.compile(r"(<!-- made: ([^>]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _KINDS = ROOT / "docs" / "kinds"
@@ -239,7 +238,7 @@ def help_of(command: str) -> str:
     os.environ["COLUMNS"] = "100"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        options.parse([*([command] if command else []), "--help"])
+        parser.parse([*([command] if command else []), "--help"])
     return printed.getvalue()
 
 

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from converge.blueprints.registry import blueprint
+    from converge.blueprints.run import Run
+    from converge.blueprints.sharding import shard_bucket
     from converge.conditions import (
         Condition,
         file_exists,
@@ -22,16 +25,15 @@ if TYPE_CHECKING:
         registry_value_exists,
         service_active,
     )
-    from converge.declaration import Run, blueprint
-    from converge.errors import BadValue
+    from converge.core.errors import BadValue
+    from converge.host.serial import reference_serial
     from converge.resources.file import Block, Line
     from converge.secrets.secret import Secret
-    from converge.sharding import reference_serial, shard_bucket
 
 _PLACES = {
-    "Run": "converge.declaration",
-    "blueprint": "converge.declaration",
-    "BadValue": "converge.errors",
+    "Run": "converge.blueprints.run",
+    "blueprint": "converge.blueprints.registry",
+    "BadValue": "converge.core.errors",
     "Condition": "converge.conditions",
     "file_exists": "converge.conditions",
     "mount_point": "converge.conditions",
@@ -45,8 +47,8 @@ _PLACES = {
     "Block": "converge.resources.file",
     "Line": "converge.resources.file",
     "Secret": "converge.secrets.secret",
-    "reference_serial": "converge.sharding",
-    "shard_bucket": "converge.sharding",
+    "reference_serial": "converge.host.serial",
+    "shard_bucket": "converge.blueprints.sharding",
 }
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from converge import network_interface, network_reachable
-from converge.resources.base import Every, LinkChanged
+from converge.core.trigger import Every, LinkChanged
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")

@@ -15,8 +15,8 @@ from converge import (
     registry_value_equals,
     registry_value_exists,
 )
-from converge.platform import Platform
-from converge.resources.base import RegistryChanged
+from converge.core.platform import Platform
+from converge.core.trigger import RegistryChanged
 
 KEY = r"HKEY_LOCAL_MACHINE\SOFTWARE\Example"
 

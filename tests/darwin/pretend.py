@@ -64,11 +64,11 @@ def pretend(root: Path) -> None:
         delattr(os, name)
     sys.addaudithook(no_proc)
     fcntl.fcntl = asked  # type: ignore[assignment]  # the stand-in
-    from converge.resources.file import handles
+    from converge.host.fs import descriptors
     from converge.resources.plist import live, places
     from converge.resources.service import launchd
     from converge.resources.service.launchd import launchctl
-    from converge.sources import kqueue
+    from converge.sources.darwin import kqueue
 
     class Kqueue(kqueue.Kqueue):
         def __init__(self, report: object) -> None:
@@ -79,8 +79,8 @@ def pretend(root: Path) -> None:
     select.kqueue, select.kevent = kernel.Kqueue, kernel.Kevent  # type: ignore[attr-defined]  # not on Linux
     kqueue.os = kernel.Os()
     kqueue.Kqueue = Kqueue  # type: ignore[misc]  # the stand-in
-    handles._copyfile = fcopyfile
-    handles._MOUNT = str(root / "mount")  # type: ignore[misc]  # the stand-in
+    descriptors._copyfile = fcopyfile
+    descriptors._MOUNT = str(root / "mount")  # type: ignore[misc]  # the stand-in
     launchctl.PROGRAM = str(root / "launchctl")  # type: ignore[misc]  # the stand-in
     live.DEFAULTS = str(root / "defaults")
     places._OF_THE_MACHINE = str(root / "Library/Preferences")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from converge import paths
-from converge.resources.file.handles import mounted_on
+from converge.host import state_dirs
+from converge.host.fs.descriptors import mounted_on
 
 # mount(8) of macOS 14, on a machine with a disk and a share.
 MOUNTS = """\
@@ -27,13 +27,13 @@ def test_mount_points_are_read_from_what_mount_prints() -> None:
 
 
 def test_state_is_kept_where_macos_has_a_place_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "this_os", lambda: "darwin")
+    monkeypatch.setattr(state_dirs, "this_os", lambda: "darwin")
     for name in ("CONVERGE_STATE_DIR", "CONVERGE_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(paths, "may_do_all", lambda: True)
+    monkeypatch.setattr(state_dirs, "may_do_all", lambda: True)
     own = Path("/Library/Application Support/converge")
-    assert (paths.state_dir(), paths.runtime_dir()) == (own, Path("/var/run/converge"))
-    monkeypatch.setattr(paths, "may_do_all", lambda: False)
+    assert (state_dirs.state_dir(), state_dirs.runtime_dir()) == (own, Path("/var/run/converge"))
+    monkeypatch.setattr(state_dirs, "may_do_all", lambda: False)
     monkeypatch.setenv("HOME", "/Users/ada")
-    assert paths.state_dir() == Path("/Users/ada/Library/Application Support/converge")
-    assert paths.runtime_dir() == paths.state_dir() / "run"
+    assert state_dirs.state_dir() == Path("/Users/ada/Library/Application Support/converge")
+    assert state_dirs.runtime_dir() == state_dirs.state_dir() / "run"

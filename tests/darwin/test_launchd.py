@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from converge.resources.base import Busy, Change, NotYet, PathChanged, ProcessEnded, ResourceError, Uses
+from converge.core.change import Change
+from converge.core.errors import Busy, NotYet, ResourceError
+from converge.core.resource import Uses
+from converge.core.trigger import PathChanged, ProcessEnded
 from converge.resources.service import Service
-from converge.resources.service.launchd import LaunchdService, launchctl, repair
+from converge.resources.service.launchd import LaunchdService, apply, launchctl
 
 if TYPE_CHECKING:
     from .conftest import Mac
@@ -52,7 +55,7 @@ def test_what_is_not_there_is_stopped_and_disabled_already(mac: Mac) -> None:
     mac.overrides.write_bytes(plistlib.dumps({AGENT: False}))
     with pytest.raises(NotYet):
         LaunchdService(AGENT, enable=True).check()
-    brought = LaunchdService("homebrew.mxcl.nginx", state="running").among(["package:nginx"])
+    brought = LaunchdService("homebrew.mxcl.nginx", state="running").with_declared_ids(["package:nginx"])
     with pytest.raises(NotYet) as told:
         brought.check()
     assert told.value.needs == "package:nginx"
@@ -127,7 +130,7 @@ def test_a_stop_is_waited_for(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> None
     right(LaunchdService(AGENT, state="stopped"))
     mac.daemon(AGENT, KeepAlive=True, SlowToEnd=1000)
     right(LaunchdService(AGENT, state="running"))
-    monkeypatch.setattr(repair, "_ENDS_WITHIN", 0.2)
+    monkeypatch.setattr(apply, "_ENDS_WITHIN", 0.2)
     with pytest.raises(ResourceError, match=r"com.example.agent did not end within 0.2 s"):
         right(LaunchdService(AGENT, state="stopped"))
 

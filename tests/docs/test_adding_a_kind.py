@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pages import ROOT, Sandbox, blocks, commands
 
-from converge.declaration import Declares, Run
+from converge.blueprints.run import Declares, Run
 from converge.testing import declare
 
 PAGE = (ROOT / "docs" / "adding-a-kind.md").read_text()

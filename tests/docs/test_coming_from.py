@@ -9,10 +9,11 @@ from typing import get_args
 import pytest
 from pages import ROOT
 
-from converge import exit_codes, shard_bucket
-from converge.declaration import Run, own_kinds
-from converge.platform import pretended_platform
-from converge.resources.base import Action
+from converge import shard_bucket
+from converge.blueprints.run import Run, own_kinds
+from converge.cli import exit_codes
+from converge.core.change import Action
+from converge.core.platform import pretended_platform
 from converge.resources.reboot import sentinel
 from converge.testing import declare
 

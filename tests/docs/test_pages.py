@@ -14,11 +14,11 @@ import jinja2
 import pytest
 from pages import ROOT, Block, Sandbox, as_blueprint, blocks, commands, converge_commands, pages
 
-from converge.cli import main, options
-from converge.declaration import Declares, Run
-from converge.errors import Mistakes
-from converge.loading import NOTHING_GIVEN, Given, load
-from converge.platform import Os, pretended_platform
+from converge.blueprints.load import NOTHING_GIVEN, Given, load
+from converge.blueprints.run import Declares, Run
+from converge.cli import main, parser
+from converge.core.errors import Mistakes
+from converge.core.platform import Os, pretended_platform
 from converge.secrets.cipher import Key, seal
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in pages()}
@@ -129,7 +129,7 @@ def test_the_tests_that_a_page_shows_pass(name: str, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_command_line_that_is_shown_parses(words: list[str]) -> None:
     try:
-        options.parse(words)
+        parser.parse(words)
     except SystemExit as ended:
         assert ended.code == 0, words  # --help ends by itself
 

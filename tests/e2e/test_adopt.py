@@ -11,7 +11,8 @@ from typing import ClassVar
 import pytest
 
 from converge.cli import main
-from converge.resources.base import IN_SYNC, Adopted, Resource, State
+from converge.core.change import IN_SYNC, Changes
+from converge.core.resource import Adopted, Resource
 
 
 def adopt(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
@@ -154,7 +155,7 @@ class Lamp(Resource):
     def identity(self) -> str:
         return self.name
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         return IN_SYNC
 
     @classmethod
@@ -165,7 +166,7 @@ class Lamp(Resource):
 def test_a_kind_that_a_package_brings_can_be_adopted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("converge.plugins.kind_named", lambda name: Lamp if name == "lamp" else None)
+    monkeypatch.setattr("converge.blueprints.kinds.kind_named", lambda name: Lamp if name == "lamp" else None)
     code, text, notes = adopt(capsys, "lamp", "--bare", "desk")
     assert code == 0
     assert text == '    # It is on.\n    r.lamp("desk", color="green")\n'

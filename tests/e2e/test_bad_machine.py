@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from converge.fserrors import describe, doing
+from converge.host.fs.os_errors import describe_os_error, doing
 
 if TYPE_CHECKING:
     from .conftest import Place
@@ -291,7 +291,7 @@ def test_what_an_error_is_about_is_said_even_where_only_a_descriptor_was_known()
         open("/dev/full", "wb", 0) as full,
     ):
         full.write(b"x")
-    assert describe(caught.value) == "/run/x: No space left on device (writing it)"
-    assert describe(FileNotFoundError(2, "No such file or directory", "/a", None, "/b")) == (
+    assert describe_os_error(caught.value) == "/run/x: No space left on device (writing it)"
+    assert describe_os_error(FileNotFoundError(2, "No such file or directory", "/a", None, "/b")) == (
         "/a -> /b: No such file or directory"
     )

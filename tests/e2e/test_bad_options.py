@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from converge.declaration import Declares, Run
-from converge.resources.typecheck import describe
+from converge.blueprints.run import Declares, Run
+from converge.blueprints.typecheck import describe
 
 if TYPE_CHECKING:
     from .conftest import Place

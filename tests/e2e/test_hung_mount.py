@@ -129,7 +129,7 @@ def test_a_blueprint_whose_folder_hangs_keeps_the_one_before_in_force(place: Pla
 HANGS = """
 from dataclasses import dataclass
 from typing import ClassVar
-from converge.resources.base import Resource
+from converge.core.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class Hangs(Resource):

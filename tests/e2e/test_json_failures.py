@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 GOOD = """
 from converge import Run, blueprint

@@ -114,7 +114,7 @@ def test_mistakes_in_a_packages_kind_are_told_like_any(examples: Place) -> None:
 def test_one_that_fails_to_import_is_named_and_the_others_go_on(examples: Place) -> None:
     fake(
         examples, "broken", "converge.resources", "gone = nowhere:Gone", "odd = odd:Odd", "bare = odd:Bare",
-        odd="from converge.resources.base import Resource\nOdd = 5\nclass Bare(Resource): pass\n",
+        odd="from converge.core.resource import Resource\nOdd = 5\nclass Bare(Resource): pass\n",
     )  # fmt: skip
     said = examples.run("list", "-e")
     assert said.code == 0
@@ -123,7 +123,7 @@ def test_one_that_fails_to_import_is_named_and_the_others_go_on(examples: Place)
         "converge: the kind bare of broken 1.0 "
         "is no dataclass: put @dataclass(frozen=True, slots=True) above class Bare",
         "converge: the kind gone of broken 1.0 cannot be imported: ModuleNotFoundError: No module named 'nowhere'",
-        "converge: the kind odd of broken 1.0 is no class made from converge.resources.base.Resource, but 5",
+        "converge: the kind odd of broken 1.0 is no class made from converge.core.resource.Resource, but 5",
     ]
     examples.declare('r.json_setting(str(HERE / "x"), "a", 1)')
     assert examples.run("check", examples.site).code == 0
@@ -156,7 +156,7 @@ def test_two_classes_with_the_ids_of_one_kind_are_both_named(examples: Place) ->
         before="""
         from dataclasses import dataclass
         from typing import ClassVar
-        from converge.resources.base import Resource
+        from converge.core.resource import Resource
 
         @dataclass(frozen=True, slots=True)
         class Mine(Resource):
@@ -175,7 +175,7 @@ def test_two_classes_with_the_ids_of_one_kind_are_both_named(examples: Place) ->
     assert said.code == 1
     assert "converge_blueprint.Mine and json_setting.JsonSetting are both called 'json'" in said.err
     assert "converge_blueprint.Theirs and converge.resources.file.entry.Entry are both called 'file'" in said.err
-    assert "TypeError: what r.declare is given is no class made from converge.resources.base.Resource" in said.err
+    assert "TypeError: what r.declare is given is no class made from converge.core.resource.Resource" in said.err
 
 
 def test_two_packages_with_one_blueprint_are_both_named(examples: Place) -> None:

@@ -219,7 +219,7 @@ def test_a_fault_of_a_kind_shows_no_value_in_its_traceback(vault: Place) -> None
         """,
         before="""
         from dataclasses import dataclass
-        from converge.resources.base import Resource
+        from converge.core.resource import Resource
 
         @dataclass(frozen=True, slots=True)
         class Bad(Resource):

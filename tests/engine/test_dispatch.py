@@ -11,17 +11,18 @@ from typing import ClassVar, Self
 
 import pytest
 
+from converge.core.change import IN_SYNC, Change, Changes, Verb
+from converge.core.resource import Resource
 from converge.engine import dispatch
 from converge.engine.dispatch import Dispatcher
 from converge.engine.job import Result
+from converge.engine.messages import call_in_words
 from converge.engine.node import Node
 from converge.engine.scheduler import Task
 from converge.engine.settings import Settings
-from converge.engine.wording import call_in_words
-from converge.resources.base import IN_SYNC, Change, Resource, State, Verb
 from converge.resources.package import Package
 
-WRONG: State = (Change("value", "wrong", "right"),)
+WRONG: Changes = (Change("value", "wrong", "right"),)
 DEADLINE = 20.0
 
 
@@ -42,7 +43,7 @@ class Together(Resource):
         return "all"
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
         cls.calls.append(("check", len(resources)))
         for resource in resources:
             if resource.name.startswith("hangs"):
@@ -54,7 +55,7 @@ class Together(Resource):
             yield IN_SYNC
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[Self, State]]) -> Iterator[Exception | None]:
+    def apply_many(cls, work: Sequence[tuple[Self, Changes]]) -> Iterator[Exception | None]:
         cls.calls.append(("apply", len(work)))
         for resource, _ in work:
             yield OSError(28, "No space left on device") if resource.name == "full" else None
@@ -226,7 +227,7 @@ def test_what_takes_long_is_told_when_it_does_and_when_it_has_ended(monkeypatch:
         ("check", [Package("nginx", manager="apt")], "checking package:nginx"),
         ("apply", [Together("a"), Together("b")], "together:a, together:b"),
         ("refresh", [Together("a")], "refreshing together:a"),
-        ("gate", [Together("a")], "asking for the condition of together:a"),
+        ("condition", [Together("a")], "asking for the condition of together:a"),
         (
             "apply",
             [Together(str(n)) for n in range(30)],

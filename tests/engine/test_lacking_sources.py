@@ -14,14 +14,7 @@ import pytest
 
 from converge import file_exists, mount_point, network_reachable
 from converge.conditions import Condition
-from converge.engine import watching as watching_module
-from converge.engine.events import Event, Notice
-from converge.engine.events import Watching as Begun
-from converge.engine.loop import Loop
-from converge.engine.settings import Settings
-from converge.engine.watching import OPENERS, Watching
-from converge.graph.graph import build_graph
-from converge.resources.base import (
+from converge.core.trigger import (
     FirewallChanged,
     HostnameChanged,
     LinkChanged,
@@ -33,7 +26,14 @@ from converge.resources.base import (
     Trigger,
     UnitChanged,
 )
+from converge.engine.events import Event, Notice
+from converge.engine.events import Watching as Begun
+from converge.engine.loop import Loop
+from converge.engine.settings import Settings
+from converge.graph.graph import build_graph
+from converge.sources import supervisor as watching_module
 from converge.sources.base import Mark, Report, Source
+from converge.sources.supervisor import OPENERS, SourceSupervisor
 from converge.testing.simulator import Pretended
 
 
@@ -45,7 +45,7 @@ def test_what_sends_no_news_on_this_platform_is_polled_and_that_is_said_once() -
         asked.append(mark)
         raise ImportError("no such module")
 
-    class Polls(Watching):
+    class Polls(SourceSupervisor):
         def poll(self, key: str, seconds: float) -> None:
             polled[key] = seconds
             super().poll(key, seconds)
@@ -111,7 +111,7 @@ def test_no_source_that_cannot_be_opened_ends_the_daemon(
 
     async def watch() -> None:
         without(monkeypatch, system)
-        watching = Watching(lambda _: None, lambda _: None, lambda _, text: said.append(text))
+        watching = SourceSupervisor(lambda _: None, lambda _: None, lambda _, text: said.append(text))
         watching.watch("a", [trigger])
         watching.watch("b", [trigger])
         await asyncio.sleep(0)
@@ -141,7 +141,7 @@ def test_whatever_a_source_raises_its_keys_are_polled(error: Exception, when: st
     said: list[str] = []
     polled: dict[str, float] = {}
 
-    class Polls(Watching):
+    class Polls(SourceSupervisor):
         def poll(self, key: str, seconds: float) -> None:
             polled[key] = seconds
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converge.conditions import Condition
+from converge.core.resource import Resource
+from converge.core.trigger import Trigger
 from converge.engine.settings import Settings as EngineSettings
 from converge.graph.graph import as_ids
-from converge.resources.base import Resource, Trigger
 from converge.testing.simulator import Deed, Pretended, Simulator
 
 

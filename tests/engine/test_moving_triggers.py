@@ -13,10 +13,12 @@ from typing import ClassVar
 import pytest
 
 from converge.conditions import Condition
+from converge.core.change import IN_SYNC, Changes
+from converge.core.resource import Resource
+from converge.core.trigger import PathChanged, Trigger
 from converge.engine.loop import Loop
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
-from converge.resources.base import IN_SYNC, PathChanged, Resource, State, Trigger
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs inotify")
 DEADLINE = 20.0
@@ -36,10 +38,10 @@ class Follower(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return [PathChanged(path) for path in (self.pointer, Path(self.pointer).read_text())]
 
-    def moves(self) -> bool:
+    def triggers_vary(self) -> bool:
         return True
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         self.checks.append(time.monotonic())
         return IN_SYNC
 
@@ -72,7 +74,7 @@ class Gated(Resource):
     def identity(self) -> str:
         return "it"
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         self.checks.append(time.monotonic())
         return IN_SYNC
 

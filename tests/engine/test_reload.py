@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from converge.engine import watching
+from converge.blueprints.load import load
+from converge.core.trigger import PathChanged
 from converge.engine.events import Event, Notice, Watching
 from converge.engine.loop import Loop
 from converge.engine.reload import Reloader
 from converge.engine.settings import Settings
-from converge.loading import load
-from converge.resources.base import PathChanged
+from converge.sources import supervisor
 from converge.sources.base import Source
 
 DEADLINE = 20.0
@@ -58,8 +58,8 @@ def lacking(*_: object) -> Source:
 
 
 def test_a_change_is_noticed_without_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(watching.OPENERS, PathChanged, lacking)
-    monkeypatch.setattr(watching, "POLL", 0.02)
+    monkeypatch.setitem(supervisor.OPENERS, PathChanged, lacking)
+    monkeypatch.setattr(supervisor, "POLL", 0.02)
     site, file = tmp_path / "site.py", tmp_path / "file"
     site.write_text(SITE.format(path=str(file), text="first"))
     loaded = load(str(site))

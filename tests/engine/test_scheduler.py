@@ -9,17 +9,20 @@ from itertools import pairwise
 import pytest
 
 from converge.conditions import Condition
+from converge.core.change import Change, Changes
+from converge.core.errors import Busy, NotYet, Permanent, Refusal, ResourceError
+from converge.core.resource import Resource
+from converge.core.trigger import Trigger
 from converge.engine.events import Notice, Outcome
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import build_graph
-from converge.resources.base import Busy, Change, NotYet, Permanent, Refusal, Resource, ResourceError, State, Trigger
-from converge.resources.file.regular import File
+from converge.resources.file.file import File
 from converge.resources.mount import Mount
 from converge.resources.package import Package
 from converge.testing.simulator import Pretended
 
-WRONG: State = (Change("value", "wrong", "right"),)
+WRONG: Changes = (Change("value", "wrong", "right"),)
 
 
 class Bench:
@@ -40,10 +43,10 @@ class Bench:
         self.started = [(task.verb, task.node.resource.identity()) for task in tasks]
         return tasks
 
-    def checked(self, task: Task, found: State = ()) -> None:
+    def checked(self, task: Task, found: Changes = ()) -> None:
         self.scheduler.checked(task.node, found, began=self.now, now=self.now, took=0.0)
 
-    def applied(self, task: Task, left: State = ()) -> None:
+    def applied(self, task: Task, left: Changes = ()) -> None:
         self.scheduler.applied(task.node, task.state, left, began=self.now, now=self.now, took=0.0)
 
     def failed(self, task: Task, error: Exception | None = None, *, hung: bool = False) -> None:
@@ -57,7 +60,7 @@ class Bench:
                 self.checked(task)
 
     def outcomes(self) -> list[tuple[str, str]]:
-        events = [event for event in self.scheduler.teller.take() if isinstance(event, Outcome)]
+        events = [event for event in self.scheduler.recorder.take() if isinstance(event, Outcome)]
         return [(event.id.partition(":")[2], event.status) for event in events]
 
 
@@ -208,7 +211,7 @@ def test_a_flapping_resource_delays_no_other() -> None:
             for applying in bench.take():
                 bench.applied(applying)
         bench.now += 0.1
-    assert bench.scheduler.nodes["pretended:flapping"].limited
+    assert bench.scheduler.nodes["pretended:flapping"].rate_limited
     bench.scheduler.mark("pretended:other", bench.now)
     assert only(bench.take()).node.resource.identity() == "other"
 
@@ -225,7 +228,7 @@ def test_a_rate_limit_is_told_once_in_an_episode() -> None:
                 for applying in bench.take():
                     bench.applied(applying)
             bench.now += 1
-        return [event.text for event in bench.scheduler.teller.take() if isinstance(event, Notice)]
+        return [event.text for event in bench.scheduler.recorder.take() if isinstance(event, Notice)]
 
     told = "drifts faster than it may be repaired, which is once in 10 s; the next repair is in 7 s"
     assert tampered_for(100) == [told]
@@ -345,18 +348,18 @@ class Gate(Condition):
         return ()
 
     def __str__(self) -> str:
-        return "the gate"
+        return "the condition"
 
 
 def test_a_condition_holds_back_a_resource_until_it_first_holds() -> None:
     bench = Bench(Pretended("a", condition=Gate()), Pretended("b", depends_on="pretended:a"))
-    bench.scheduler.gated(only(bench.take()).node, False, now=bench.now)
+    bench.scheduler.condition_answered(only(bench.take()).node, False, now=bench.now)
     assert bench.take() == []
     assert bench.outcomes() == [("a", "skipped"), ("b", "skipped")]
     assert bench.scheduler.converged_once()
     assert bench.scheduler.quiet()
-    bench.scheduler.mark_gate("pretended:a", bench.now)
-    bench.scheduler.gated(only(bench.take()).node, True, now=bench.now)
+    bench.scheduler.mark_condition("pretended:a", bench.now)
+    bench.scheduler.condition_answered(only(bench.take()).node, True, now=bench.now)
     bench.settle()
     assert bench.outcomes() == [("a", "ok"), ("b", "ok")]
 
@@ -365,7 +368,7 @@ def test_plan_reports_what_is_missing_as_pending_after_whoever_brings_it() -> No
     bench = Bench(Pretended("user"), Pretended("file", depends_on="pretended:user"), planning=True)
     bench.checked(only(bench.take()), WRONG)
     bench.failed(only(bench.take()), NotYet("no such user", "pretended:user"))
-    events = bench.scheduler.teller.take()
+    events = bench.scheduler.recorder.take()
     assert [(e.status, e.reason) for e in events if isinstance(e, Outcome)] == [
         ("pending", None),
         ("pending", "after pretended:user"),
@@ -481,12 +484,12 @@ def test_what_it_waits_for_is_said_once_and_only_where_that_takes_long() -> None
         for seconds in range(8):
             for task in bench.take():
                 bench.failed(task, Busy("apt runs", again=1.0, at_most=100.0))
-            for event in bench.scheduler.teller.take():
+            for event in bench.scheduler.recorder.take():
                 assert isinstance(event, Notice)
                 said.append((seconds, event.id, event.text))
             bench.now += 1
         bench.settle()
-        bench.scheduler.teller.take()
+        bench.scheduler.recorder.take()
         bench.now += 100
         bench.scheduler.mark("pretended:package", bench.now)
     assert said == [(3, "pretended:package", "waits: apt runs")] * 2
@@ -571,7 +574,7 @@ def test_a_second_look_comes_after_the_first_look_at_many_others_but_not_much_la
 class Kin(Pretended):
     """Of a kind whose members all hear of the work on one of them."""
 
-    one_database = True
+    shared_source = True
 
 
 def test_work_on_one_of_a_database_does_not_shorten_the_delays_of_the_others() -> None:
@@ -599,16 +602,16 @@ def test_work_on_one_of_a_database_does_not_shorten_the_delays_of_the_others() -
 
 
 def test_what_went_on_without_something_and_lacks_it_waits_for_it_after_all() -> None:
-    gate = Gate()
-    bench = Bench(Pretended("package", condition=gate), Pretended("service", uses=["pretended:package"]))
-    bench.scheduler.gated(only(bench.take()).node, met=False, now=bench.now)
+    condition = Gate()
+    bench = Bench(Pretended("package", condition=condition), Pretended("service", uses=["pretended:package"]))
+    bench.scheduler.condition_answered(only(bench.take()).node, met=False, now=bench.now)
     bench.failed(only(bench.take()), NotYet("there is no unit", needs="pretended:package"))
     assert bench.started == [("check", "service")]
     assert bench.take() == []
     assert bench.outcomes() == [("package", "skipped"), ("service", "skipped")]
     assert bench.scheduler.quiet()
-    bench.scheduler.mark_gate("pretended:package", bench.now)
-    bench.scheduler.gated(only(bench.take()).node, met=True, now=bench.now)
+    bench.scheduler.mark_condition("pretended:package", bench.now)
+    bench.scheduler.condition_answered(only(bench.take()).node, met=True, now=bench.now)
     bench.checked(only(bench.take()))
     bench.checked(only(bench.take()))
     assert bench.outcomes() == [("package", "ok"), ("service", "ok")]
@@ -617,7 +620,7 @@ def test_what_went_on_without_something_and_lacks_it_waits_for_it_after_all() ->
 def test_what_lies_on_a_mount_waits_for_its_condition() -> None:
     mount = Mount("/srv/data", "/dev/sdz1", condition=Gate())
     bench = Bench(mount, File("/srv/data/x", content="x"))
-    bench.scheduler.gated(only(bench.take()).node, met=False, now=bench.now)
+    bench.scheduler.condition_answered(only(bench.take()).node, met=False, now=bench.now)
     assert bench.take() == [], "it would be written under the mount"
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.errors import Mistakes
+from converge.core.errors import Mistakes
+from converge.core.resource import Resource
 from converge.graph.graph import Graph, build_graph
-from converge.resources.base import Resource
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File, Symlink
 from converge.testing.simulator import Pretended

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from converge.core.resource import Resource
 from converge.graph.graph import Graph, build_graph
 from converge.resources.archive import Archive
-from converge.resources.base import Resource
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File
 from converge.resources.git import Git

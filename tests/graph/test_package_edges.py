@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from converge.core.resource import Resource
 from converge.graph.graph import Graph, build_graph
-from converge.resources.base import Resource
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.package import Package
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from converge.core.resource import Named, Need, Resource, Uses
 from converge.graph.graph import Graph, build_graph
-from converge.resources.base import Named, Need, Resource, Uses
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.package import Package
 from converge.resources.service.systemd import SystemdService

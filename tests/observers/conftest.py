@@ -10,8 +10,8 @@ from typing import Protocol
 
 import pytest
 
+from converge.core.change import Change
 from converge.engine.events import Began, Ended, Event, Notice, Observer, Outcome, Summary, Watching
-from converge.resources.base import Change
 
 DIFF = "--- now\n+++ wanted\n@@ -1,2 +1,2 @@\n kept\n-old\tone\r\n+new \x1b[31mé\n"
 

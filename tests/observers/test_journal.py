@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from converge.core.change import Change
 from converge.engine.events import Ended, Event, Notice, Outcome, Summary, Watching
 from converge.observers import journal
 from converge.observers.journal import Journal
-from converge.resources.base import Change
 
 Entries = list[tuple[int, str]]
 

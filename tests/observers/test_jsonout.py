@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.core.change import Change
 from converge.engine.events import Began, Ended, Notice, Outcome, Summary, Watching
 from converge.observers.jsonout import JsonLines, JsonObject
-from converge.resources.base import Change
 
 MODE = {"property": "mode", "from": "0600", "to": "0644", "action": "update"}
 

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.core.change import Change
+from converge.core.errors import ResourceError
 from converge.engine.events import Began, Ended, Event, Notice, Outcome, Running, Summary, Watching, Working
+from converge.observers.format import cells, cropped
 from converge.observers.serial import Serial
-from converge.observers.text import cells, cropped
-from converge.resources.base import Change, ResourceError
 
 RUN_TOLD = r"""
 Converging web: 9 resources

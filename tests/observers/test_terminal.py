@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.core.change import Change
 from converge.engine.events import Began, Notice, Outcome, Running, Working
 from converge.observers.terminal import Terminal
-from converge.resources.base import Change
 
 RUN_TOLD = r"""
 <1>Converging web: 9 resources<0>

@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
-from converge.errors import Mistakes
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import Busy, Mistakes, NotYet, ResourceError
+from converge.core.ownership import Ownership
+from converge.core.resource import Resource, Uses
+from converge.core.trigger import PathChanged
 from converge.graph.graph import build_graph
-from converge.resources.accounts import Group, User, base, settled, tools
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, PathChanged, Resource, ResourceError, Uses
+from converge.resources.accounts import Group, User, account
+from converge.resources.accounts.linux import lock, shadow_tools
 from converge.resources.file import File
-from converge.resources.owned import Ownership
 
 HASH = "$y$j9T$abcdefgh$0123456789012345678901234567890123456789abc"
 PASSWD = """\
@@ -49,8 +52,8 @@ bob:!{HASH}:19000:0:99999:7:::
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("passwd", PASSWD), ("group", GROUP), ("shadow", SHADOW)):
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(base, "ETC", str(tmp_path))
-    monkeypatch.setattr("converge.resources.accounts.changing.ETC", str(tmp_path))
+    monkeypatch.setattr(account, "ETC", str(tmp_path))
+    monkeypatch.setattr("converge.resources.accounts.linux.apply.ETC", str(tmp_path))
     return tmp_path
 
 
@@ -62,7 +65,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[list[str], str 
     def run(argv: list[str], *, seconds: float | None, stdin: str | None = None) -> None:
         calls.append((argv, stdin))
 
-    monkeypatch.setattr(tools, "run", run)
+    monkeypatch.setattr(shadow_tools, "run", run)
     yield calls
     assert not any("$y$" in word for argv, _ in calls for word in argv), "everybody can see command lines"
 
@@ -182,7 +185,7 @@ def test_what_must_be_there_first(resource: Resource, needs: str) -> None:
 
 
 def test_without_the_tools_only_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "_ENVIRONMENT", {"PATH": "/nowhere"})
+    monkeypatch.setattr(shadow_tools, "_ENVIRONMENT", {"PATH": "/nowhere"})
     assert User("ann", uid=7001).check() == IN_SYNC
     with pytest.raises(NotYet, match=r"usermod is not installed; .* busybox's adduser is not enough") as raised:
         User("ann", uid=7009).check()
@@ -193,7 +196,7 @@ def test_without_the_tools_only_what_differs_is_an_error(monkeypatch: pytest.Mon
 def test_what_only_root_may_read_is_unknown_and_all_else_is_judged(
     reachable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "ETC", str(reachable))
+    monkeypatch.setattr(account, "ETC", str(reachable))
     os.seteuid(65534)
     try:
         found = User("ann", comment="Ann", password_hash=HASH, locked=True, expires="never").check()
@@ -244,7 +247,7 @@ def test_many_are_judged_by_one_reading(monkeypatch: pytest.MonkeyPatch) -> None
         opened.append(path)
         return open(path, *args, **options)
 
-    monkeypatch.setattr("converge.resources.accounts.database.open", noted, raising=False)
+    monkeypatch.setattr("converge.resources.accounts.linux.database.open", noted, raising=False)
     users = [User("ann", groups=["ops"], password_hash=HASH, comment=f"Ann {n}") for n in range(50)]
     assert [len(state) for state in User.check_many(users)] == [1] * 50  # type: ignore[arg-type]  # none failed
     assert sorted(map(os.path.basename, opened)) == ["group", "passwd", "shadow"]
@@ -268,7 +271,7 @@ sys.stdin.read()
 
 
 def test_drift_is_not_acted_on_while_another_program_holds_the_lock(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settled, "_is_ours", lambda holder: False)  # but a test's
+    monkeypatch.setattr(lock, "_is_ours", lambda holder: False)  # but a test's
     drifted, right = User("ann", comment="x"), User("ann")
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(etc / ".pwd.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -282,12 +285,12 @@ def test_drift_is_not_acted_on_while_another_program_holds_the_lock(etc: Path, m
         assert 0.01 <= results[0].again < 1.0, "one that has just begun will soon be done"
         assert isinstance(results[1], Busy), "a tool that has just begun may not have written all of its files"
         assert isinstance(results[2], Busy), "the group may be on its way"
-        monkeypatch.setattr(settled, "_patience", lambda holder: 0.5)
+        monkeypatch.setattr(lock, "_patience", lambda holder: 0.5)
         assert right.check() == IN_SYNC, "an editor may be open for hours"
         with pytest.raises(Busy):
             drifted.check()
         monkeypatch.undo()
-        monkeypatch.setattr(base, "ETC", str(etc))
+        monkeypatch.setattr(account, "ETC", str(etc))
         assert drifted.check(), "it is a tool of ours, for another resource"
     finally:
         holder.communicate(b"")
@@ -308,23 +311,23 @@ def test_a_tool_that_is_removing_a_home_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_replaced_while_it_was_read_is_read_again(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from converge.resources.accounts.database import Database
+    from converge.resources.accounts.linux.database import Database
 
     database = Database(str(etc))
     found = User("ann", comment="x").compare(database)
-    assert settled.settled(found, database) == found
+    assert lock.settled(found, database) == found
     (etc / "passwd+").write_text(PASSWD)
     (etc / "passwd+").rename(etc / "passwd")
-    assert isinstance(settled.settled(found, database), Busy)
+    assert isinstance(lock.settled(found, database), Busy)
     (etc / "passwd").unlink()
-    assert isinstance(settled.settled(found, database), Busy)
+    assert isinstance(lock.settled(found, database), Busy)
 
 
 def test_the_lock_of_this_very_process_is_not_somebody_elses(tmp_path: Path) -> None:
     with open(tmp_path / "lock", "w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
-        assert settled.lock_holder(str(tmp_path / "lock")) is None
-    assert settled.lock_holder(str(tmp_path / "none")) is None
+        assert lock.lock_holder(str(tmp_path / "lock")) is None
+    assert lock.lock_holder(str(tmp_path / "none")) is None
 
 
 @pytest.mark.parametrize(
@@ -342,9 +345,9 @@ def test_the_words_of_a_tool(
 ) -> None:
     (tmp_path / "fake").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "fake").chmod(0o755)
-    monkeypatch.setattr(tools, "_ENVIRONMENT", {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    monkeypatch.setattr(shadow_tools, "_ENVIRONMENT", {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     with pytest.raises(error, match=said) as raised:
-        tools.run(["fake"], seconds=0.2 if "sleep" in script else 10)
+        shadow_tools.run(["fake"], seconds=0.2 if "sleep" in script else 10)
     assert isinstance(raised.value, Busy) == (error is Busy)
 
 
@@ -496,7 +499,7 @@ def test_two_with_one_number_are_a_mistake_that_names_both() -> None:
 
 
 def test_a_password_of_a_wrong_type_is_not_shown(tmp_path: Path) -> None:
-    from converge.loading import load
+    from converge.blueprints.load import load
 
     path = tmp_path / "site.py"
     path.write_text(

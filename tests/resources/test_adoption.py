@@ -9,13 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from converge.resources.accounts import Group, User, adoption
-from converge.resources.base import ResourceError
-from converge.resources.cron import Cron
-from converge.resources.crontab import parse
+from converge.core.errors import ResourceError
+from converge.resources.accounts import Group, User
+from converge.resources.accounts.linux import adopt
+from converge.resources.cron import Cron, parse
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.mount import Mount
-from converge.resources.mount import adoption as mounts
+from converge.resources.mount import adopt as mounts
 from converge.resources.sysctl import Sysctl
 
 HASH = "$y$j9T$abcdefgh$0123456789012345678901234567890123456789abc"
@@ -112,7 +112,7 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "shadow").write_text(
         f"root:*:1::::::\ndeploy:{HASH}:1:::::21946:\nsvc:!:1::::::\nlocked:!{HASH}:1:::::0:\n"
     )
-    monkeypatch.setattr(adoption, "ETC", str(tmp_path))
+    monkeypatch.setattr(adopt, "ETC", str(tmp_path))
     return tmp_path
 
 
@@ -137,7 +137,7 @@ def test_what_only_root_can_read_is_said(etc: Path, monkeypatch: pytest.MonkeyPa
     def refused(*_: object) -> None:
         return None
 
-    monkeypatch.setattr("converge.resources.accounts.database.Database.shadow", refused)
+    monkeypatch.setattr("converge.resources.accounts.linux.database.Database.shadow", refused)
     adopted = User.adopt("deploy")
     assert isinstance(adopted.resource, User)
     assert adopted.resource.expires is None

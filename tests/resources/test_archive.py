@@ -28,17 +28,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from converge.loading import load
-from converge.resources import stirred
+from converge.blueprints.load import load
+from converge.core.change import IN_SYNC, Changes
+from converge.core.errors import Busy, NotYet, Refusal, ResourceError
+from converge.core.ownership import Ownership
+from converge.core.resource import Resource
+from converge.host.fs import busy
+from converge.host.fs.atomic import temporary_name
 from converge.resources.accounts import User
 from converge.resources.archive import STAMP, Archive
 from converge.resources.archive.unpacking import unpack
-from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, Resource, ResourceError, State
 from converge.resources.exec import Exec
 from converge.resources.file import File
-from converge.resources.file.replacement import temporary_name
 from converge.resources.git import Git
-from converge.resources.owned import Ownership
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -60,7 +62,7 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
     return info
 
 
-def converge(it: Archive) -> State:
+def converge(it: Archive) -> Changes:
     assert list(it.mistakes()) == []
     state = it.check()
     if state:
@@ -194,7 +196,7 @@ def test_what_else_is_there_is_not_lost_unless_told(tmp_path: Path, app: Path, m
     (dest / "precious").write_text("data")
     with pytest.raises(Busy, match="somebody is at work in"):  # it may be just being removed
         Archive(str(dest), str(app)).check()
-    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    monkeypatch.setattr(busy, "QUIET", 0.0)
     with pytest.raises(Refusal, match="holds other things than this archive"):
         Archive(str(dest), str(app)).check()
     converge(Archive(str(dest), str(app), replace=True))

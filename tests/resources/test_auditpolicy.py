@@ -20,9 +20,11 @@ from uuid import UUID
 
 import pytest
 
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import ResourceError
+from converge.core.trigger import Every
 from converge.resources.auditpolicy import AuditPolicy, calls
 from converge.resources.auditpolicy.subcategories import SUBCATEGORIES, guid_of
-from converge.resources.base import IN_SYNC, Change, Every, ResourceError
 from converge.testing import declare
 
 LUID = (0x1234, 0x5678)

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Resource
+from converge.core.trigger import PathChanged
 from converge.resources.accounts import AuthorizedKeys
-from converge.resources.accounts.keys import Key, merged, parse
-from converge.resources.base import IN_SYNC, Change, NotYet, PathChanged, Resource, ResourceError
+from converge.resources.accounts.key_lines import Key, merged, parse
 
 ANN = 12345
 NAME = "converge-ann"
@@ -147,7 +150,7 @@ def test_a_user_or_a_home_that_is_missing(home: Path) -> None:
 
 def test_news_comes_from_the_home_that_the_user_has(home: Path) -> None:
     keys = AuthorizedKeys(NAME, [ONE])
-    assert keys.moves()
+    assert keys.triggers_vary()
     paths = [trigger.path for trigger in keys.triggers() if isinstance(trigger, PathChanged)]
     folders = [f"{home}/.ssh", f"/home/{NAME}/.ssh"]
     assert paths == ["/etc/passwd", *(path for folder in folders for path in (folder, f"{folder}/authorized_keys"))]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from converge.core.change import IN_SYNC
+from converge.core.errors import NotYet
 from converge.resources import cron
-from converge.resources.base import IN_SYNC, NotYet
 from converge.resources.cron import Cron, schedule_mistakes
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can write cron's files")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from converge.resources.base import IN_SYNC, Change, NotYet, ResourceError, State
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
 from converge.resources.exec import Exec
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run commands as somebody else")
@@ -20,11 +21,11 @@ def shell(command: str, **options: Any) -> Exec:
     return Exec("it", command, shell=True, **options)
 
 
-def would_run(shown: str) -> State:
+def would_run(shown: str) -> Changes:
     return (Change("run", None, shown, "run"),)
 
 
-def converge(resource: Exec) -> State:
+def converge(resource: Exec) -> Changes:
     """What a check finds, applied."""
     assert list(resource.mistakes()) == []
     state = resource.check()

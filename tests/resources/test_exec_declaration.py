@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from converge.resources.base import Change, Every, Inside, PathChanged, Uses
+from converge.core.change import Change
+from converge.core.resource import Inside, Uses
+from converge.core.trigger import Every, PathChanged
 from converge.resources.exec import Exec
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
@@ -54,13 +56,13 @@ class TestNeeds:
 
 class TestRoot:
     def test_root_or_ourselves_need_no_more(self) -> None:
-        assert Exec("it", "true").why_root() is None
-        assert Exec("it", "true", user=pwd.getpwuid(os.geteuid()).pw_name).why_root() is None
+        assert Exec("it", "true").needs_root() is None
+        assert Exec("it", "true", user=pwd.getpwuid(os.geteuid()).pw_name).needs_root() is None
 
     def test_another_user_needs_root(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 12345)
         for user in ("root", "nosuchuser"):
-            assert Exec("it", "true", user=user).why_root() == f"it runs as user {user}"
+            assert Exec("it", "true", user=user).needs_root() == f"it runs as user {user}"
 
     def test_a_guard_that_only_root_can_run_leaves_it_unknown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 12345)

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, Location, NotYet, PathChanged, Refusal, ResourceError, State
+from converge.core.change import IN_SYNC, Changes
+from converge.core.errors import Location, NotYet, Refusal, ResourceError
+from converge.core.trigger import PathChanged
 from converge.resources.file import File
 from converge.resources.file.template import render
 
 
-def settle(file: File) -> State:
+def settle(file: File) -> Changes:
     """Check, apply, check: what had to be done. Nothing may be left to do."""
     state = file.check()
     if state:
@@ -24,7 +26,7 @@ def settle(file: File) -> State:
     return state
 
 
-def facts(state: State) -> dict[str, tuple[str | None, str | None, str]]:
+def facts(state: Changes) -> dict[str, tuple[str | None, str | None, str]]:
     return {change.property: (change.from_, change.to, change.action) for change in state}
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from converge.resources.base import IN_SYNC, ResourceError
+from converge.core.change import IN_SYNC
+from converge.core.errors import ResourceError
+from converge.core.ownership import NOTHING, Ownership
+from converge.host.fs.walk import Walk
 from converge.resources.file import Directory, File
 from converge.resources.file.tree import Tree, remove_tree
-from converge.resources.file.walk import Walk
-from converge.resources.owned import NOTHING, Ownership
 from converge.resources.staging import Staging
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives files to other users")

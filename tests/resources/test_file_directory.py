@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from converge.resources.base import IN_SYNC, NotYet, PathChanged, ResourceError, State
+from converge.core.change import IN_SYNC, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.ownership import NOTHING, Ownership
+from converge.core.trigger import PathChanged
 from converge.resources.file import Directory, File, Symlink
-from converge.resources.owned import NOTHING, Ownership
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives files to other users")
 BOB = 12345
 
 
-def settle(resource: File | Directory | Symlink) -> State:
+def settle(resource: File | Directory | Symlink) -> Changes:
     state = resource.check()
     if state:
         resource.apply(state)
@@ -22,7 +24,7 @@ def settle(resource: File | Directory | Symlink) -> State:
     return state
 
 
-def facts(state: State) -> list[tuple[str, str | None, str | None, str]]:
+def facts(state: Changes) -> list[tuple[str, str | None, str | None, str]]:
     return [(change.property, change.from_, change.to, change.action) for change in state]
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, ResourceError
+from converge.core.change import IN_SYNC
+from converge.core.errors import ResourceError
 from converge.resources.file import Block, File, Line
 from converge.resources.file.edits import Append, Edit, edited
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from converge.resources.base import IN_SYNC, ResourceError
+from converge.core.change import IN_SYNC
+from converge.core.errors import ResourceError
+from converge.core.ownership import NOTHING
 from converge.resources.file import Directory, File, Symlink
-from converge.resources.owned import NOTHING
 
 OLD, NEW = "old\n" * 5000, "new\n" * 7000
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from converge.resources.base import IN_SYNC, NotYet, ResourceError, State, Uses
+from converge.core.change import IN_SYNC, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Uses
 from converge.resources.file import Directory, File, Symlink
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: gives files to other users")
 BOB = 12345
 
 
-def settle(resource: File | Directory | Symlink) -> State:
+def settle(resource: File | Directory | Symlink) -> Changes:
     state = resource.check()
     if state:
         resource.apply(state)
@@ -23,7 +25,7 @@ def settle(resource: File | Directory | Symlink) -> State:
     return state
 
 
-def facts(state: State) -> dict[str, tuple[str | None, str | None, str]]:
+def facts(state: Changes) -> dict[str, tuple[str | None, str | None, str]]:
     return {change.property: (change.from_, change.to, change.action) for change in state}
 
 
@@ -195,11 +197,11 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path) -> None:
             Symlink(tmp_path / "closed" / "l", "t").check(),
         ]
         reasons = [
-            File(tmp_path / "f", content="x").why_root(),
-            File("/tmp/mine", content="x").why_root(),
-            File("/tmp/mine", content="x", owner="root").why_root(),
-            File("/tmp/mine", content="x", group=0).why_root(),
-            File("/tmp/mine", content="x", owner="no-such").why_root(),
+            File(tmp_path / "f", content="x").needs_root(),
+            File("/tmp/mine", content="x").needs_root(),
+            File("/tmp/mine", content="x", owner="root").needs_root(),
+            File("/tmp/mine", content="x", group=0).needs_root(),
+            File("/tmp/mine", content="x", owner="no-such").needs_root(),
         ]
         with pytest.raises(ResourceError, match="permission denied for uid 12345"):
             File(tmp_path / "new").apply(File(tmp_path / "new").check())
@@ -218,4 +220,4 @@ def test_what_cannot_be_read_is_unknown(tmp_path: Path) -> None:
 
 def test_root_needs_no_reason() -> None:
     if os.geteuid() == 0:
-        assert File("/etc/x", owner="nobody").why_root() is None
+        assert File("/etc/x", owner="nobody").needs_root() is None

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from converge.paths import ensure_dir, runtime_dir, state_dir
-from converge.resources.base import Inside, Resource, ResourceError, Uses
+from converge.core.errors import ResourceError
+from converge.core.resource import Inside, Resource, Uses
+from converge.host.state_dirs import ensure_dir, runtime_dir, state_dir
 from converge.resources.file import Block, Directory, File, Line, Symlink
 
 
@@ -97,7 +98,7 @@ def test_needs_and_grouping() -> None:
     assert Uses("file:/src/x") in File("/f", source="/src/x").needs()
     assert (file.group_key("check"), file.group_key("apply")) == ("file", "/a")
     assert File("/a/b", content="x", validate="v %s").group_key("apply") is None
-    assert File("/a/b", state="absent").absent() and not file.absent()
+    assert File("/a/b", state="absent").is_removal() and not file.is_removal()
 
 
 def test_state_and_runtime_directories(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,17 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converge import Run, blueprint
-from converge.errors import Mistakes
+from converge.core.change import IN_SYNC
+from converge.core.errors import Busy, Mistakes, ResourceError
+from converge.core.ownership import Ownership
+from converge.core.resource import Owned, OwnsPath, OwnsTree, Resource
 from converge.graph.graph import build_graph
 from converge.resources import cron
 from converge.resources.accounts import AuthorizedKeys, User
 from converge.resources.archive import Archive
-from converge.resources.base import IN_SYNC, Busy, Owned, OwnsPath, OwnsTree, Resource, ResourceError
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File, Symlink
 from converge.resources.git import Git
 from converge.resources.mount import Mount
-from converge.resources.owned import Ownership
 from converge.resources.package import locks
 from converge.resources.service.systemd import SystemdService
 from converge.resources.sysctl import Sysctl, setting

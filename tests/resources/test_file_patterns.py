@@ -123,12 +123,12 @@ def _versions(key: "object") -> None:
 
 
 def test_our_own_patterns_are_linear_in_what_others_wrote() -> None:
-    from converge.blueprints.administrators import _KEY
-    from converge.resources.crontab import parse
-    from converge.resources.file.handles import mounted_on
+    from converge.host.fs.descriptors import mounted_on
+    from converge.resources.cron import parse
     from converge.resources.package.apt import Apt
     from converge.resources.package.vercmp import pacman_key, rpm_key
     from converge.resources.service.launchd.launchctl import _SETTING
+    from converge.shipped.administrators import _KEY
 
     began = time.monotonic()
     _versions(rpm_key)

@@ -19,9 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, Change, NotYet, Resource, ResourceError, State, Uses
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Resource, Uses
+from converge.host.fs.acl import ACCESS, DEFAULT, Entry, read, write
 from converge.resources.file import Directory, File, Line, Symlink
-from converge.resources.file.acl import ACCESS, DEFAULT, Entry, read, write
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: plays an unprivileged user")
 U1, U2 = 12345, 12346
@@ -68,7 +70,7 @@ def home() -> Iterator[Path]:
         yield place
 
 
-def settle(resource: Resource) -> State:
+def settle(resource: Resource) -> Changes:
     state = resource.check()
     if state:
         resource.apply(state)
@@ -80,7 +82,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def said(state: State) -> dict[str, str | None]:
+def said(state: Changes) -> dict[str, str | None]:
     return {change.property: change.to for change in state}
 
 

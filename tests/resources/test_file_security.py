@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from converge.resources.base import IN_SYNC, ResourceError
+from converge.core.change import IN_SYNC
+from converge.core.errors import ResourceError
+from converge.core.ownership import Ownership
 from converge.resources.file import Directory, File, Symlink
-from converge.resources.owned import Ownership
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: plays an unprivileged attacker")
 BOB = 12345

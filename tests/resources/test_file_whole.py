@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 from converge.resources.file import File
 
 USER = 64123
@@ -280,7 +280,7 @@ def test_with_no_right_to_make_mounts_root_swaps(tmp_path: Path) -> None:
     script.write_text(
         f"""
 from converge.resources.file import File
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 file = File("{tmp_path}/a", content="x", validate="false")
 try:
     file.apply(file.check())

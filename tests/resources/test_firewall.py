@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, Busy, FirewallChanged, LinkChanged, ResourceError, State
-from converge.resources.firewall import Firewall, FirewallPolicy, live, nft, ssh
-from converge.resources.firewall.expressions import expressions, shape, words
-from converge.resources.firewall.nft import NftError
-from converge.resources.firewall.tags import parse, policy_comment, rule_comment
+from converge.core.change import IN_SYNC, Changes
+from converge.core.errors import Busy, ResourceError
+from converge.core.trigger import FirewallChanged, LinkChanged
+from converge.resources.firewall import Firewall, FirewallPolicy
+from converge.resources.firewall.nftables import live, nft, ssh_ports
+from converge.resources.firewall.nftables.comments import parse, policy_comment, rule_comment
+from converge.resources.firewall.nftables.expressions import expressions, shape, words
+from converge.resources.firewall.nftables.nft import NftError
 from converge.resources.firewall.values import merged
 
 
@@ -136,9 +139,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     made = Kernel()
     monkeypatch.setattr(nft, "run", made.run)
     monkeypatch.setattr(nft, "readable", lambda: True)
-    monkeypatch.setattr(ssh, "ssh_ports", lambda: {22})
+    monkeypatch.setattr(ssh_ports, "ssh_ports", lambda: {22})
     monkeypatch.setattr(live, "connections", lambda: iter(OPEN))
-    monkeypatch.setattr("converge.resources.firewall.policies.ssh_ports", lambda: {22})
+    monkeypatch.setattr("converge.resources.firewall.nftables.default_policies.ssh_ports", lambda: {22})
     return made
 
 
@@ -147,16 +150,16 @@ def declared(*rules: Firewall) -> list[Firewall]:
     ids = {rule.id: rule for rule in rules}.keys()
     for rule in rules:
         assert list(rule.mistakes()) == []
-    return [rule.among(ids) for rule in rules]
+    return [rule.with_declared_ids(ids) for rule in rules]
 
 
-def states(rules: Sequence[Firewall]) -> list[State]:
+def states(rules: Sequence[Firewall]) -> list[Changes]:
     found = list(Firewall.check_many(rules))
     assert not any(isinstance(state, Exception) for state in found), found
     return found  # type: ignore[return-value]
 
 
-def converge(rules: Sequence[Firewall]) -> list[State]:
+def converge(rules: Sequence[Firewall]) -> list[Changes]:
     """Check, apply what differs, and find nothing more."""
     found = states(rules)
     work = [(rule, state) for rule, state in zip(rules, found, strict=True) if state]
@@ -518,7 +521,7 @@ def _chain(name: str) -> dict[str, Any]:
 
 
 class TestPolicy:
-    def converge(self, *policies: FirewallPolicy) -> list[State]:
+    def converge(self, *policies: FirewallPolicy) -> list[Changes]:
         found = list(FirewallPolicy.check_many(policies))
         work = [(policy, state) for policy, state in zip(policies, found, strict=True) if state]
         assert not work or not any(FirewallPolicy.apply_many(work))  # type: ignore[arg-type]
@@ -593,7 +596,7 @@ class TestPolicy:
 
     def test_another_port_of_ssh_is_drift(self, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
         self.converge(FirewallPolicy("inbound", "block"))
-        monkeypatch.setattr("converge.resources.firewall.policies.ssh_ports", lambda: {22, 2222})
+        monkeypatch.setattr("converge.resources.firewall.nftables.default_policies.ssh_ports", lambda: {22, 2222})
         ((change,),) = self.converge(FirewallPolicy("inbound", "block"))
         assert change.property == "always allowed"
         assert self.shown(kernel)[-1] == "tcp dport 22, 2222 accept"
@@ -624,7 +627,7 @@ class TestSshPorts:
         ],
     )
     def test_configured(self, line: str, ports: list[int]) -> None:
-        assert list(ssh.configured([line])) == ports
+        assert list(ssh_ports.configured([line])) == ports
 
     def test_listeners(self) -> None:
         rest = "00000000:00000000 00:00000000 00000000     0        0"
@@ -634,10 +637,10 @@ class TestSshPorts:
             f"   1: 0100007F:1F90 0100007F:C001 01 {rest} 1235 1 0 100 0\n",
             f"   2: {'0' * 32}:08AE {'0' * 32}:0000 0A {rest} 77 1 0 100 0 0 10 0\n",
         ]
-        assert list(ssh.listeners(lines)) == [("1234", 22), ("77", 2222)]
+        assert list(ssh_ports.listeners(lines)) == [("1234", 22), ("77", 2222)]
 
     def test_this_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SSH_CONNECTION", "192.0.2.9 50000 192.0.2.1 2022")
-        assert 2022 in ssh.ssh_ports()
+        assert 2022 in ssh_ports.ssh_ports()
         monkeypatch.setenv("SSH_CONNECTION", "nonsense 99999999")
-        assert ssh.ssh_ports()
+        assert ssh_ports.ssh_ports()

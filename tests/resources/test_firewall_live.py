@@ -7,8 +7,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.resources.firewall import live
-from converge.resources.firewall.live import Connection, connected
+from converge.resources.firewall.nftables import live
+from converge.resources.firewall.nftables.live import Connection, connected
 
 HEADING = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
 

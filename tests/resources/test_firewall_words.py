@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from converge.resources.firewall import Firewall
-from converge.resources.firewall.expressions import expressions
+from converge.resources.firewall.nftables.expressions import expressions
 
 
 class Packet(NamedTuple):

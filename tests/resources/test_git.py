@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from converge.process import variables
-from converge.resources import stirred
-from converge.resources.base import IN_SYNC, Busy, NotYet, Refusal, ResourceError, State
+from converge.core.change import IN_SYNC, Changes
+from converge.core.errors import Busy, NotYet, Refusal, ResourceError
+from converge.core.urls import hide_credentials
+from converge.host.fs import busy
+from converge.host.process import variables
 from converge.resources.git import Git, commands
-from converge.urls import hide_credentials
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -49,7 +50,7 @@ def upstream(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "upstream")
 
 
-def converge(it: Git) -> State:
+def converge(it: Git) -> Changes:
     assert list(it.mistakes()) == []
     state = it.check()
     if state:
@@ -122,7 +123,7 @@ def test_local_changes_are_kept_unless_told(
     (dest / "untracked").write_text("mine")
     with pytest.raises(Busy, match="somebody is at work in"):
         it.check()
-    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    monkeypatch.setattr(busy, "QUIET", 0.0)
     with pytest.raises(Refusal, match=r"has local changes \(file\)"):
         it.check()
     (change,) = converge(Git(str(dest), repo, revision="v1", force=True))
@@ -171,7 +172,7 @@ def test_what_attributes_would_make_another_file_is_not_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Nor does it stand in the way of the next revision; but a real change is one."""
-    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    monkeypatch.setattr(busy, "QUIET", 0.0)
     add(upstream, files, attributes)
     it = Git(str(tmp_path / "dest"), str(upstream.path), revision="main", force=force)
     converge(it)
@@ -294,7 +295,7 @@ def test_what_else_is_there_is_not_touched(
     (dest / "precious").write_text("data")
     with pytest.raises(Busy, match="somebody is at work in"):
         Git(str(dest), str(upstream.path)).check()
-    monkeypatch.setattr(stirred, "QUIET", 0.0)
+    monkeypatch.setattr(busy, "QUIET", 0.0)
     with pytest.raises(Refusal, match="holds other things and is no checkout"):
         Git(str(dest), str(upstream.path)).check()
     with pytest.raises(NotYet) as raised:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from converge.errors import Mistakes
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import Mistakes, NotYet, ResourceError
+from converge.core.resource import Resource
+from converge.core.trigger import HostnameChanged, PathChanged
 from converge.graph.graph import build_graph
 from converge.resources import hostname, timezone
-from converge.resources.base import IN_SYNC, Change, HostnameChanged, NotYet, PathChanged, Resource, ResourceError
 from converge.resources.hostname import Hostname
 from converge.resources.timezone import Timezone
 

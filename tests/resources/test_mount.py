@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge import mount_point
-from converge.resources.base import Change, MountsChanged, NotYet, ResourceError
+from converge.core.change import Change
+from converge.core.errors import NotYet, ResourceError
+from converge.core.trigger import MountsChanged
+from converge.host.mountinfo import Table, parse, read_table
 from converge.resources.mount import Mount, fstab, live, options
 from converge.resources.mount.fstab import Entry
-from converge.resources.mount.table import Table, parse, read_table
 
 LINES = """\
 20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro

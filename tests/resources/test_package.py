@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge import package_installed
-from converge.declaration import Run
-from converge.resources.base import Busy, Change, ResourceError, State
+from converge.blueprints.run import Run
+from converge.core.change import Change, Changes
+from converge.core.errors import Busy, ResourceError
 from converge.resources.package import Package, transaction
-from converge.resources.package.inspection import inspect
-from converge.resources.package.known import manager_called
+from converge.resources.package.check import inspect
 from converge.resources.package.manager import (
     Conffiles,
     Installed,
@@ -31,7 +31,8 @@ from converge.resources.package.manager import (
     Wish,
     last_words,
 )
-from converge.resources.package.names import fits, name_mistake, version_mistake
+from converge.resources.package.managers import manager_called
+from converge.resources.package.validation import fits, name_mistake, version_mistake
 from converge.resources.package.vercmp import pacman_key, rpm_key
 
 
@@ -195,7 +196,7 @@ class Pretended(Manager):
 
 def put_right(manager: Manager, *packages: Package) -> list[Exception | None]:
     states = inspect(manager, packages)
-    work: list[tuple[Package, State]] = []
+    work: list[tuple[Package, Changes]] = []
     for package, state in zip(packages, states, strict=True):
         assert not isinstance(state, Exception)
         work.append((package, state))

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import Change, Location, ResourceError, State
+from converge.core.change import Change, Changes
+from converge.core.errors import Location, ResourceError
 from converge.resources.package import Package, transaction
+from converge.resources.package.check import inspect
 from converge.resources.package.conflicts import Conflict
-from converge.resources.package.inspection import inspect
 from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
 
 
@@ -83,17 +84,17 @@ def declared(*packages: Package) -> list[Package]:
     for number, package in enumerate(packages, 1):
         object.__setattr__(package, "where", Location("site.py", number))
     mapping = {package.id: package for package in packages}
-    return [package.among(mapping) for package in packages]
+    return [package.with_declared_ids(mapping) for package in packages]
 
 
-def converge(manager: Manager, packages: Sequence[Package]) -> list[State | Exception]:
+def converge(manager: Manager, packages: Sequence[Package]) -> list[Changes | Exception]:
     """One round: what a check says of each, and then each kind of transaction."""
     found: list[Any] = list(inspect(manager, packages))
     for absent in (False, True):
         work = [
             (package, state)
             for package, state in zip(packages, found, strict=True)
-            if package.absent() is absent and isinstance(state, tuple) and state
+            if package.is_removal() is absent and isinstance(state, tuple) and state
         ]
         if work:
             errors = dict(zip((package.name for package, _ in work), transaction.carry_out(manager, work), strict=True))

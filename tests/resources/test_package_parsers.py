@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 from converge.resources.package import apk, apt, dnf, dpkg, pacman, rpm, zypper
 from converge.resources.package.manager import Installed, Offer, Step
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from converge.blueprints.load import Given, load
 from converge.cli import main
-from converge.errors import Mistakes
-from converge.loading import Given, load
-from converge.platform import pretended_platform
-from converge.process import Result
-from converge.resources.base import Every, NotYet, PathChanged, ResourceError, Uses
+from converge.core.errors import Mistakes, NotYet, ResourceError
+from converge.core.platform import pretended_platform
+from converge.core.resource import Uses
+from converge.core.trigger import Every, PathChanged
+from converge.host.process import Result
 from converge.resources.plist import Plist
 
 FORMATS = [plistlib.FMT_BINARY, plistlib.FMT_XML]
@@ -178,7 +179,7 @@ def test_a_program_in_a_sandbox_has_its_preferences_there(mac: Mac) -> None:
     (change,) = wanted.check()
     assert change.from_ == "2"
     assert wanted.triggers() == (PathChanged(f"{data}/com.example.app.plist"),)
-    assert wanted.moves()
+    assert wanted.triggers_vary()
     here = Plist("com.example.app", "Key", value=1, host="current")
     assert here.triggers() == (PathChanged(f"{data}/ByHost/com.example.app.{UUID}.plist"),)
 
@@ -188,10 +189,10 @@ def test_the_uuid_is_what_the_hardware_says(monkeypatch: pytest.MonkeyPatch) -> 
 
     here = Plist("com.apple.screensaver", "idleTime", value=600, host="current")
     places._host.cache_clear()
-    monkeypatch.setattr("converge.sharding.hardware_serial", lambda: "")
+    monkeypatch.setattr("converge.host.serial.hardware_serial", lambda: "")
     with pytest.raises(ResourceError, match="hardware UUID"):
         here.check()
-    monkeypatch.setattr("converge.sharding.hardware_serial", lambda: UUID)
+    monkeypatch.setattr("converge.host.serial.hardware_serial", lambda: UUID)
     (trigger,) = here.triggers()
     assert isinstance(trigger, PathChanged)
     assert trigger.path.endswith(f"/ByHost/com.apple.screensaver.{UUID}.plist")
@@ -220,7 +221,7 @@ def test_another_persons_preferences_are_changed_as_that_person(mac: Mac, monkey
         seen.append((argv[1:4], options["user"]))
         return Result(0, "")
 
-    monkeypatch.setattr("converge.process.run", run)
+    monkeypatch.setattr("converge.host.process.run", run)
     wanted.apply(())
     assert seen == [(["write", "com.apple.dock", "autohide"], "ada")]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from converge.process import variables
-from converge.resources.base import IN_SYNC, Busy, Change, ResourceError
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import Busy, ResourceError
+from converge.host.process import variables
 from converge.resources.reboot import Reboot, issuing, record, sentinel
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can reboot a machine, or pretend to")
@@ -199,7 +200,7 @@ def test_who_cannot_reboot_does_not_know() -> None:
     try:
         (change,) = Reboot("test").check()
         assert change.action == "unknown"
-        assert Reboot("test").why_root() == "only root can reboot the machine"
+        assert Reboot("test").needs_root() == "only root can reboot the machine"
     finally:
         os.seteuid(0)
 

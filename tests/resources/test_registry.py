@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge.cli import main
-from converge.resources.base import RegistryChanged
+from converge.core.trigger import RegistryChanged
 from converge.resources.registry import Registry
 
 KEY = r"HKLM\SOFTWARE\Example"
@@ -92,8 +92,8 @@ def test_whole_numbers_are_taken_exactly_where_64_bits_hold_them(data: int) -> N
 
 
 def test_only_the_users_own_keys_need_no_administrator() -> None:
-    assert Registry(r"HKEY_CURRENT_USER\Software\X").why_root() is None
-    assert Registry(KEY).why_root() == "only an administrator can change HKLM"
+    assert Registry(r"HKEY_CURRENT_USER\Software\X").needs_root() is None
+    assert Registry(KEY).needs_root() == "only an administrator can change HKLM"
 
 
 def test_the_key_is_watched() -> None:

@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
-from converge.resources.base import IN_SYNC, Change, Every, ResourceError
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import ResourceError
+from converge.core.trigger import Every
 from converge.resources.securitypolicy import SecurityPolicy, modals
 from converge.resources.securitypolicy.keys import FOREVER, KEYS
 from converge.testing import declare

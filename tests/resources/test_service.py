@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge import service_active
-from converge.errors import Mistakes
-from converge.loading import load
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, PathChanged, ResourceError, UnitChanged
+from converge.blueprints.load import load
+from converge.core.change import IN_SYNC, Change
+from converge.core.errors import Busy, Mistakes, NotYet, ResourceError
+from converge.core.trigger import PathChanged, UnitChanged
+from converge.host.systemd.unit_names import name_mistakes, short_name, stem, unit_files, unit_name
+from converge.host.systemd.units import Unit
 from converge.resources.service.systemd import SystemdService
-from converge.resources.service.systemd.judgement import judge
-from converge.resources.service.systemd.names import name_mistakes, short_name, stem, unit_files, unit_name
-from converge.resources.service.systemd.units import Unit
+from converge.resources.service.systemd.check import judge
 
 UP = Unit("web.service", active_state="active", sub_state="running", file_state="enabled", type="simple")
 DOWN = Unit("web.service", file_state="disabled", type="simple")
@@ -186,7 +187,7 @@ class TestDifferences:
         file = "file:/etc/systemd/system/web.service"
         for ids, brings in (([file], file), ([file, "package:web"], "package:web"), ([], "package:web")):
             with pytest.raises(NotYet) as found:
-                judge(web(state="running").among(ids), NONE)
+                judge(web(state="running").with_declared_ids(ids), NONE)
             assert found.value.needs == brings
 
     def test_a_file_that_systemd_has_not_read_yet_is_a_unit(self) -> None:
@@ -273,12 +274,12 @@ class TestDeclaration:
 
     def test_declaring_one_loads_nothing_that_talks_to_systemd(self) -> None:
         text = (
-            "import sys\nfrom converge.declaration import Run\n"
+            "import sys\nfrom converge.blueprints.run import Run\n"
             "Run().service('web', state='running')\n"
             "print(*(name for name in sys.modules if 'dbus' in name or name.startswith('converge.resources.service.')))"
         )
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
-        loaded = ("service", "systemd", "systemd.names")
+        loaded = ("service", "systemd")
         assert sorted(done.stdout.split()) == [f"converge.resources.service.{name}" for name in loaded]
 
     @pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="this machine is run by systemd")

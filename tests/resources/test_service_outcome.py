@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from converge.resources.base import Busy, ResourceError
-from converge.resources.service.systemd import failure
-from converge.resources.service.systemd.calls import Call, Refused
+from converge.core.errors import Busy, ResourceError
+from converge.host.systemd.calls import Call, Refused
+from converge.host.systemd.units import Unit
+from converge.resources.service.systemd import diagnosis
 from converge.resources.service.systemd.outcome import Verb, must_have_gone_well
-from converge.resources.service.systemd.units import Unit
 
 # Of job_result_to_string() in systemd.
 RESULTS = (
@@ -42,7 +42,7 @@ class Systemd:
 
 @pytest.fixture(autouse=True)
 def journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failure, "_last_words", lambda unit: "bad configuration\n")
+    monkeypatch.setattr(diagnosis, "_last_words", lambda unit: "bad configuration\n")
 
 
 def said(verb: Verb, result: str, unit: Unit, **properties: Any) -> str:

@@ -30,8 +30,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from converge import Run
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, ResourceError, State
-from converge.resources.service.scm import ScmService, calls
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import Busy, NotYet, ResourceError
+from converge.host.windows import service_api
+from converge.resources.service.scm import ScmService
 from converge.testing import declare
 
 NUMBER, PLACE = c_uint32, POINTER(c_uint32)
@@ -263,10 +265,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Windows]]
 
     def put(*services: One, denied: bool = False) -> Windows:
         windows = Windows({one.name: one for one in services}, denied)
-        library = calls.declared(windows.library())
-        monkeypatch.setattr(calls, "advapi", lambda: library)
-        monkeypatch.setattr(calls, "kernel", lambda: windows)
-        monkeypatch.setattr(calls, "last_error", lambda: windows.error)
+        library = service_api.declared(windows.library())
+        monkeypatch.setattr(service_api, "advapi", lambda: library)
+        monkeypatch.setattr(service_api, "kernel", lambda: windows)
+        monkeypatch.setattr(service_api, "last_error", lambda: windows.error)
         installed.append(windows)
         return windows
 
@@ -275,18 +277,25 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Windows]]
         assert not windows.handles, "every handle is closed"
 
 
-def state_of(*changes: tuple[str, str | None, str]) -> State:
+def state_of(*changes: tuple[str, str | None, str]) -> Changes:
     return tuple(Change(*each) for each in changes)
 
 
 def test_the_structures_are_those_of_a_64_bit_windows() -> None:
     sizes = {
         each: ctypes.sizeof(each)
-        for each in (calls.Status, calls.PlainStatus, calls.Entry, calls.Dependent, calls.Config, calls.Notification)
+        for each in (
+            service_api.Status,
+            service_api.PlainStatus,
+            service_api.Entry,
+            service_api.Dependent,
+            service_api.Config,
+            service_api.Notification,
+        )
     }
     assert list(sizes.values()) == [36, 28, 56, 48, 64, 80]
-    assert (calls.Entry.status.offset, calls.Dependent.status.offset) == (16, 16)
-    assert [getattr(calls.Config, name).offset for name, _ in calls.Config._fields_] == [
+    assert (service_api.Entry.status.offset, service_api.Dependent.status.offset) == (16, 16)
+    assert [getattr(service_api.Config, name).offset for name, _ in service_api.Config._fields_] == [
         0,
         4,
         8,
@@ -297,7 +306,7 @@ def test_the_structures_are_those_of_a_64_bit_windows() -> None:
         48,
         56,
     ]
-    offsets = [getattr(calls.Notification, name).offset for name, _ in calls.Notification._fields_]
+    offsets = [getattr(service_api.Notification, name).offset for name, _ in service_api.Notification._fields_]
     assert offsets == [0, 8, 16, 24, 28, 64, 72]
 
 

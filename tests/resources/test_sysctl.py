@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.resources.base import IN_SYNC, Change, LinkChanged, NotYet, PathChanged, ResourceError, State
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.trigger import LinkChanged, PathChanged
 from converge.resources.sysctl import Sysctl, keys, lines, live, setting, values
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="others than root get another answer")
@@ -144,7 +146,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return made
 
 
-def converge(*settings: Sysctl) -> list[State]:
+def converge(*settings: Sysctl) -> list[Changes]:
     found = list(Sysctl.check_many(settings))
     assert not any(isinstance(state, Exception) for state in found), found
     work = [(made, state) for made, state in zip(settings, found, strict=True) if state]

@@ -18,10 +18,10 @@ from types import ModuleType
 
 import pytest
 
-from converge.resources.base import PathChanged
-from converge.sources import kqueue
-from converge.sources.inotify import PathSource
-from converge.sources.tree import Node
+from converge.core.trigger import PathChanged
+from converge.sources.darwin import kqueue
+from converge.sources.paths import PathSource
+from converge.sources.watch_node import Node
 
 ONLY_INOTIFY = {
     # To have kqueue watch a device, it would have to be opened.

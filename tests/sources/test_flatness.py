@@ -7,7 +7,7 @@ import os
 import tracemalloc
 from typing import TYPE_CHECKING
 
-from converge.resources.base import PathChanged
+from converge.core.trigger import PathChanged
 
 if TYPE_CHECKING:
     from .conftest import Run, Scene

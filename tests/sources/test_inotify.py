@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from converge.resources.base import Every, PathChanged
+from converge.core.trigger import Every, PathChanged
 
 if TYPE_CHECKING:
     from .conftest import Run, Scene

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from converge.resources.base import PathChanged
+from converge.core.trigger import PathChanged
 
 if TYPE_CHECKING:
     from .conftest import Scene

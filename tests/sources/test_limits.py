@@ -140,8 +140,8 @@ def test_what_is_in_a_directory_that_we_may_not_read_tells_for_itself(run: Run, 
 
 LIMITED = """
 import asyncio, json, sys
-from converge.resources.base import PathChanged
-from converge.sources.inotify import PathSource
+from converge.core.trigger import PathChanged
+from converge.sources.paths import PathSource
 
 root = sys.argv[1]
 marks, reports, polls = [], [], {}
@@ -191,7 +191,7 @@ asyncio.run(main())
 
 NO_INSTANCES = """
 import asyncio, sys
-from converge.sources.inotify import PathSource
+from converge.sources.paths import PathSource
 async def main():
     with open("/proc/sys/user/max_inotify_instances", "w") as file:
         file.write("0")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from converge.mountinfo import filesystem_of, mount_of, parse_mountinfo
-from converge.resources.base import PathChanged
-from converge.sources.mounts import MountSource
+from converge.core.trigger import PathChanged
+from converge.host.mountinfo import filesystem_of, mount_of, parse_mountinfo
+from converge.sources.linux.mounts import MountSource
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from converge.resources.base import Every, PathChanged
+from converge.core.trigger import Every, PathChanged
 from converge.sources.timer import TimerSource
 from converge.sources.wake import WakeSource
 

@@ -44,7 +44,7 @@ table inet others {
 # Measured inside, since a look from outside costs more than the repair.
 MEASURE = """
 import subprocess, sys, time
-from converge.resources.firewall import nft
+from converge.resources.firewall.nftables import nft
 
 def rules():
     table = nft.list_table() or ()
@@ -412,7 +412,8 @@ BAD = (
 # The folders of our Python may be closed to others, so it is started as root.
 AS_NOBODY = """
 import os
-from converge.resources.firewall import Firewall, rules
+from converge.resources.firewall import Firewall
+from converge.resources.firewall.nftables import rules
 rule = Firewall("any")
 rule.check()
 os.setresuid(65534, 65534, 65534)

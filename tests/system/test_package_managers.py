@@ -22,18 +22,19 @@ from pathlib import Path
 
 import pytest
 
-from converge.process import variables
-from converge.resources.base import Busy, Change, State
+from converge.core.change import Change, Changes
+from converge.core.errors import Busy
+from converge.host.process import variables
 from converge.resources.package import Package, locks
+from converge.resources.package.check import inspect
 from converge.resources.package.conflicts import Conflict
 from converge.resources.package.dnf import Dnf, Yum
-from converge.resources.package.inspection import inspect
 from converge.resources.package.manager import Manager
 from converge.resources.package.pacman import Pacman
 from converge.resources.package.transaction import carry_out
 from converge.resources.package.vercmp import Key, pacman_key, rpm_key
 from converge.resources.package.zypper import Zypper
-from converge.sources.inotify import PathSource
+from converge.sources.paths import PathSource
 
 TOOLS = {
     "dnf": "dnf", "zypper": "zypper", "pacman": "pacman-package-manager",
@@ -81,7 +82,7 @@ class System:
     """Makes a package (name, version, relations) and puts it into the repository."""
     foreign_remove: list[str]
 
-    def check(self, *packages: Package) -> list[State | Exception]:
+    def check(self, *packages: Package) -> list[Changes | Exception]:
         return inspect(self.manager, packages)
 
     def apply(self, *packages: Package) -> list[Exception | None]:
@@ -234,7 +235,7 @@ def test_one_bad_name_fails_alone(system: System) -> None:
 
 def declared(*packages: Package) -> list[Package]:
     mapping = {package.id: package for package in packages}
-    return [package.among(mapping) for package in packages]
+    return [package.with_declared_ids(mapping) for package in packages]
 
 
 def test_what_cannot_be_together_is_left_alone(system: System) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from converge import Run, blueprint, file_exists
-from converge.declaration import registry
-from converge.errors import BlueprintNotFound
-from converge.platform import DISTROS, Platform
+from converge.blueprints.registry import registry
+from converge.core.errors import BlueprintNotFound
+from converge.core.platform import DISTROS, Platform
 from converge.resources.file import File
 from converge.resources.package import Package
 from converge.testing import MistakenBlueprint, Site, declare

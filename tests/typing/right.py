@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, assert_type
 
 from converge import Condition, Run, blueprint, file_exists
-from converge.resources.base import Resource
+from converge.core.resource import Resource
 from converge.resources.exec import Exec
 from converge.resources.file import Directory, File
 from converge.testing import Site, Trial, declare

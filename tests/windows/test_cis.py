@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from converge.blueprints.cis.windows.catalogue import GUARDS
+from converge.shipped.cis.windows.tables import GUARDS
 
 CIS = ("serve", "cis", "--set", "skip=passwords,lockout,audit", "--set", f"unguarded={','.join(GUARDS)}")
 ONCE = ("--timeout", "1s", "--detailed-exit-codes")

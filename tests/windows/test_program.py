@@ -90,7 +90,7 @@ DONE = r"HKLM\SOFTWARE\ConvergeDone"
 
 
 @blueprint("gated", "some values, each when it is time")
-def gated(r: Run) -> None:
+def condition_answered(r: Run) -> None:
     r.registry(DONE, "Key", data="done", condition=registry_key_exists(KEY))
     r.registry(DONE, "Value", data="done", condition=registry_value_exists(KEY, "There"))
     r.registry(DONE, "Equal", data="done", condition=registry_value_equals(KEY, "There", 2))

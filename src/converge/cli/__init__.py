@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
-    from converge.errors import Mistakes
+    from converge.core.errors import Mistakes
     from converge.secrets.redaction import Redactor
 
 
@@ -34,7 +34,7 @@ def _raised_by_blueprint(mistakes: Mistakes) -> str:
     """The traceback of what the blueprint's own code raised; empty where it raised nothing."""
     import traceback
 
-    from converge.errors import Mistakes
+    from converge.core.errors import Mistakes
 
     error: BaseException = mistakes
     while isinstance(error, Mistakes) and error.__cause__ is not None:
@@ -54,10 +54,9 @@ def _flush(stream: TextIO) -> OSError | None:
 
 def _run(argv: Sequence[str] | None) -> int:
     """Turn what a person can put right into a sentence and an exit code."""
-    from converge.cli.options import parse
-    from converge.errors import BlueprintNotFound, ConvergeError, Mistakes, NotRoot
-    from converge.fserrors import describe
-    from converge.resources.base import ResourceError
+    from converge.cli.parser import parse
+    from converge.core.errors import BlueprintNotFound, ConvergeError, Mistakes, NotRoot, ResourceError
+    from converge.host.fs.os_errors import describe_os_error
     from converge.secrets.redaction import Redactor
 
     arguments = parse(argv)
@@ -83,7 +82,7 @@ def _run(argv: Sequence[str] | None) -> int:
         # Whoever read our output has gone (converge plan | head), and needs no sentence about it.
         return exit_codes.ERROR
     except OSError as error:
-        return complain(describe(error), exit_codes.ERROR)
+        return complain(describe_os_error(error), exit_codes.ERROR)
     except Exception:  # noqa: BLE001 - a fault of ours is shown whole, but for secrets
         import traceback
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from converge import exit_codes
-from converge.platform import this_os
-from converge.urls import credentials_in, hide_credentials
+from converge.cli import exit_codes
+from converge.core.platform import this_os
+from converge.core.urls import credentials_in, hide_credentials
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
-    from converge.resources.base import Adopted, Resource
+    from converge.core.resource import Adopted, Resource
 
 NAME = "adopt"
 HELP = "print the declarations that describe what is on this machine now; changes nothing"
@@ -46,7 +46,7 @@ def run(arguments: Arguments) -> int:
     lines = _lines(found, {kind: method})
     text = ""
     if lines:
-        from converge.declaring import whole
+        from converge.blueprints.render import whole
 
         text = "\n".join((*lines, "")) if arguments.bare else whole(lines, _FUNCTION, "as converge adopt found it")
     if arguments.out == "json":
@@ -59,9 +59,9 @@ def run(arguments: Arguments) -> int:
 
 
 def _kind(name: str) -> tuple[str, type[Resource]]:
-    from converge.declaration import own_kinds
-    from converge.errors import ConvergeError, nearest
-    from converge.plugins import kind_named
+    from converge.blueprints.kinds import kind_named
+    from converge.blueprints.run import own_kinds
+    from converge.core.errors import ConvergeError, nearest
 
     own = own_kinds()
     kind = own.get(name) or kind_named(name)
@@ -74,7 +74,7 @@ def _kind(name: str) -> tuple[str, type[Resource]]:
 
 
 def _names(method: str, kind: type[Resource], names: Sequence[str]) -> Sequence[str]:
-    from converge.errors import ConvergeError
+    from converge.core.errors import ConvergeError
 
     if this_os() not in kind.platforms:
         raise ConvergeError(f"there is no r.{method} on {this_os()}, only on {' and '.join(kind.platforms)}")
@@ -88,7 +88,7 @@ def _names(method: str, kind: type[Resource], names: Sequence[str]) -> Sequence[
 
 
 def _adopt(kind: type[Resource], name: str) -> _Found:
-    from converge.resources.base import ResourceError
+    from converge.core.errors import ResourceError
 
     try:
         adopted = kind.adopt(name)
@@ -104,7 +104,7 @@ def _adopt(kind: type[Resource], name: str) -> _Found:
 
 def _require_no_credential(resource: Resource | None) -> None:
     """Raises ResourceError where the declaration would show one; without it, it would declare something else."""
-    from converge.resources.base import ResourceError
+    from converge.core.errors import ResourceError
     from converge.secrets.redaction import texts_in
 
     for text in texts_in(resource):
@@ -131,7 +131,7 @@ def _once(found: Sequence[_Found]) -> Sequence[_Found]:
 
 def _differences(resource: Resource) -> Sequence[str]:
     """Whatever a plan of it would show; nothing where it describes the machine as it is."""
-    from converge.resources.base import ResourceError
+    from converge.core.errors import ResourceError
 
     try:
         state = resource.check()
@@ -145,8 +145,8 @@ def _said(error: Exception) -> str:
 
 
 def _lines(found: Sequence[_Found], methods: dict[type[Resource], str]) -> list[str]:
-    from converge.declaration import own_kinds
-    from converge.declaring import comment, declaration
+    from converge.blueprints.render import comment, declaration
+    from converge.blueprints.run import own_kinds
 
     system = this_os()
     own = {kind.for_system(system): method for method, kind in own_kinds().items() if system in kind.platforms}

@@ -6,11 +6,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
+    from converge.blueprints.load import Given, Loaded
     from converge.cli.options import Arguments
-    from converge.loading import Given, Loaded
 
 NAME = "check"
 HELP = "find the mistakes in a blueprint, for this kind of machine or another; touches none"
@@ -26,9 +26,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
+    from converge.blueprints.load import check
+    from converge.cli.common import gc_paused
     from converge.cli.options import given_from
-    from converge.cli.running import gc_paused
-    from converge.loading import check
 
     given = given_from(arguments)
     with gc_paused():

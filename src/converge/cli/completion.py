@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -42,7 +42,7 @@ def blueprints(prefix: str, **asked: object) -> list[str]:
 
     from argcomplete.completers import FilesCompleter
 
-    from converge.loading import ENTRY_POINTS
+    from converge.blueprints.registry import ENTRY_POINTS
 
     names = [point.name for point in entry_points(group=ENTRY_POINTS)]
     return [*names, *FilesCompleter(["py"])(prefix)]

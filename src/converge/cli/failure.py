@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from converge.errors import Mistake
+    from converge.core.errors import Mistake
     from converge.secrets.redaction import Redactor
 
 

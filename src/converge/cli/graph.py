@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -30,9 +30,9 @@ def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
     import json
 
+    from converge.blueprints.load import load
     from converge.cli.options import given_from
     from converge.graph.drawing import as_dot, as_json, as_text, draw
-    from converge.loading import load
 
     loaded = load(arguments.blueprint, given=given_from(arguments))
     drawing = draw(loaded.name, loaded.graph)
@@ -54,9 +54,8 @@ def _svg(dot: bytes) -> bytes:
     import os
     import tempfile
 
-    from converge import process
-    from converge.errors import ConvergeError
-    from converge.resources.base import NotYet
+    from converge.core.errors import ConvergeError, NotYet
+    from converge.host import process
 
     # Its warnings come in one text with what it prints; so the picture goes into a file.
     with tempfile.TemporaryDirectory() as folder:

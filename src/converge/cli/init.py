@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -24,8 +24,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
-    from converge.errors import ConvergeError
-    from converge.fserrors import doing
+    from converge.core.errors import ConvergeError
+    from converge.host.fs.os_errors import doing
 
     folder = arguments.folder
     paths = [os.path.normpath(os.path.join(folder, name)) for name in _FILES]

@@ -8,8 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
-from converge.urls import hide_credentials
+from converge.cli import exit_codes
+from converge.core.urls import hide_credentials
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -46,8 +46,7 @@ def run(arguments: Arguments) -> int:
 
 
 def _blueprints() -> dict[str, str]:
-    from converge.declaration import registry
-    from converge.loading import load_entry_points
+    from converge.blueprints.registry import load_entry_points, registry
 
     for name, error in load_entry_points():
         print(f"converge: the blueprint {name} could not be imported: {hide_credentials(str(error))}", file=sys.stderr)
@@ -55,8 +54,8 @@ def _blueprints() -> dict[str, str]:
 
 
 def _kinds() -> dict[str, str]:
-    from converge.declaration import own_kinds
-    from converge.plugins import all_kinds
+    from converge.blueprints.kinds import all_kinds
+    from converge.blueprints.run import own_kinds
 
     brought, broken = all_kinds()
     for error in broken:
@@ -68,7 +67,7 @@ def _kinds() -> dict[str, str]:
 
 def _helpers() -> dict[str, str]:
     """What ``r`` can do beside declaring a kind."""
-    from converge.declaration import Run, own_kinds
+    from converge.blueprints.run import Run, own_kinds
 
     kinds = own_kinds()
     named = {name: value for name, value in vars(Run).items() if not name.startswith("_") and name not in kinds}

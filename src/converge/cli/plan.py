@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -26,15 +26,15 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
+    from converge.blueprints.load import load
+    from converge.cli.common import exit_code, gc_paused
     from converge.cli.options import given_from, settings_from
-    from converge.cli.running import exit_code, gc_paused
     from converge.engine.ledger import read_ledger
     from converge.engine.loop import Loop
-    from converge.fserrors import telling
-    from converge.loading import load
+    from converge.host.fs.os_errors import telling
     from converge.observers import observer_for
     from converge.observers.recommended import ByRecommendation, are_many, followed
-    from converge.observers.redacted import Redacted
+    from converge.observers.redacting import Redacted
 
     with gc_paused():
         loaded = load(arguments.blueprint, resource_timeout=arguments.resource_timeout, given=given_from(arguments))

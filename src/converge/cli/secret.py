@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -55,7 +55,7 @@ def _keygen(arguments: Arguments) -> int:
     import os
     import secrets
 
-    from converge.secrets.replacing import create_private
+    from converge.secrets.files import create_private
 
     key = secrets.token_urlsafe(32)
     path = arguments.key_file
@@ -81,8 +81,8 @@ def _encrypt(arguments: Arguments) -> int:
 
 
 def _decrypt(arguments: Arguments) -> int:
-    from converge.secrets import SecretError
     from converge.secrets.cipher import unseal
+    from converge.secrets.errors import SecretError
 
     key = _key(arguments)
     try:
@@ -107,10 +107,10 @@ def _edit(arguments: Arguments) -> int:
 
 
 def _rotate(arguments: Arguments) -> int:
-    from converge.secrets import SecretError
     from converge.secrets.editing import is_age_file, refuse_sops_file
+    from converge.secrets.errors import SecretError
+    from converge.secrets.files import read_text, replace_text
     from converge.secrets.keys import key_from_file
-    from converge.secrets.replacing import read_text, replace_text
     from converge.secrets.sealed_text import resealed
 
     path = arguments.file
@@ -132,7 +132,7 @@ def _rotate(arguments: Arguments) -> int:
 
 def _value(prompt: str, *, twice: bool) -> str:
     """What is piped in, without its last line end, or typed without being shown."""
-    from converge.secrets import SecretError
+    from converge.secrets.errors import SecretError
 
     if not sys.stdin.isatty():
         try:

@@ -9,12 +9,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from converge import exit_codes
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
+    from converge.blueprints.load import Loaded
     from converge.cli.options import Arguments
     from converge.engine.events import Observer
-    from converge.loading import Loaded
 
 _COLLECT = (50_000, 20, 50)
 """A burst makes as many objects as there are resources, and hardly any garbage that needs the collector."""
@@ -36,14 +36,14 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
+    from converge.blueprints.load import load
+    from converge.cli.common import exit_code
     from converge.cli.options import given_from, settings_from
-    from converge.cli.running import exit_code
     from converge.engine.ledger import open_ledger
     from converge.engine.loop import Loop
     from converge.engine.reload import Reloader
-    from converge.fserrors import telling
-    from converge.loading import load
-    from converge.lock import hold
+    from converge.host.daemon_lock import hold
+    from converge.host.fs.os_errors import telling
 
     _allow_many_files()
     gc.disable()
@@ -77,7 +77,7 @@ def run(arguments: Arguments) -> int:
 
 def _observers(arguments: Arguments) -> list[Observer]:
     from converge.observers import observer_for
-    from converge.observers.redacted import redacted
+    from converge.observers.redacting import redacted
 
     shown = observer_for(arguments.out, sys.stdout, daemon=not arguments.timeout, verbose=arguments.verbose)
     if sys.platform == "win32":  # where there is no syslog
@@ -106,12 +106,12 @@ def _allow_many_files() -> None:
 
 def _refuse_without_root(loaded: Loaded) -> None:
     """Before anything is touched: a half that needs root would fail after the other half was done."""
-    from converge.errors import NotRoot
-    from converge.platform import may_do_all
+    from converge.core.errors import NotRoot
+    from converge.core.platform import may_do_all
 
     if may_do_all():
         return
-    why = [(each, reason) for each in loaded.graph.resources if (reason := each.why_root())]
+    why = [(each, reason) for each in loaded.graph.resources if (reason := each.needs_root())]
     if why:
         lines = [f"  {each.id} ({each.where}): {reason}" for each, reason in why[:20]]
         if len(why) > 20:

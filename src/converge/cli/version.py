@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from converge import __version__, exit_codes
+from converge import __version__
+from converge.cli import exit_codes
 
 if TYPE_CHECKING:
     from converge.cli.options import Arguments
@@ -22,7 +23,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
-    from converge.platform import this_platform
+    from converge.core.platform import this_platform
 
     machine = this_platform()
     commit, date = _build()

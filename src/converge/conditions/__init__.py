@@ -1,12 +1,12 @@
 """Gates: a resource with a condition is left alone until the condition first holds. One file for each subject."""
 
-from converge.conditions.base import Condition
 from converge.conditions.files import file_exists
 from converge.conditions.mounts import mount_point
 from converge.conditions.network import network_interface, network_reachable
 from converge.conditions.packages import package_installed
 from converge.conditions.registry import registry_key_exists, registry_value_equals, registry_value_exists
 from converge.conditions.services import service_active
+from converge.core.condition import Condition
 
 __all__ = [
     "Condition",

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converge.conditions.base import Condition
-from converge.resources.base import PathChanged, Trigger
+from converge.core.condition import Condition
+from converge.core.trigger import PathChanged, Trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converge.conditions.base import Condition
-from converge.resources.base import MountsChanged, Trigger
+from converge.core.condition import Condition
+from converge.core.trigger import MountsChanged, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class MountPoint(Condition):
     path: str
 
     def met(self) -> bool:
-        from converge.resources.mount.table import read_table
+        from converge.host.mountinfo import read_table
 
         return read_table().at(self.path) is not None
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from converge.conditions.base import Condition
-from converge.resources.base import Every, LinkChanged, Trigger
+from converge.core.condition import Condition
+from converge.core.trigger import Every, LinkChanged, Trigger
 
 _SIOCGIFFLAGS: Final = 0x8913
 _IFREQ: Final = struct.Struct("16sh22x")

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converge.conditions.base import Condition
-from converge.resources.base import Trigger
+from converge.core.condition import Condition
+from converge.core.trigger import Trigger
 
 _PATIENCE = 60.0
 """Seconds that the package manager has for its answer, where one has to be asked."""
@@ -22,13 +22,13 @@ class PackageInstalled(Condition):
     name: str
 
     def met(self) -> bool:
-        from converge.resources.package.known import this_manager
+        from converge.resources.package.managers import this_manager
 
         found = this_manager().installed([self.name], time.monotonic() + _PATIENCE).get(self.name)
         return found is not None and not found.broken
 
     def triggers(self) -> Sequence[Trigger]:
-        from converge.resources.package.known import news_of
+        from converge.resources.package.managers import news_of
 
         return news_of()
 
@@ -38,7 +38,7 @@ class PackageInstalled(Condition):
 
 def package_installed(name: str) -> Condition:
     """Holds while this package is installed, as the machine's own package manager sees it."""
-    from converge.resources.package.names import name_mistake
+    from converge.resources.package.validation import name_mistake
 
     if why := name_mistake(name):
         raise ValueError(f"package_installed: {why}")

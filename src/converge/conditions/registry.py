@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converge.conditions.base import Condition
-from converge.resources.base import Trigger
+from converge.core.condition import Condition
+from converge.core.trigger import Trigger
 from converge.resources.registry.value import Registry
 
 

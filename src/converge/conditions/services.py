@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converge.conditions.base import Condition
-from converge.resources.base import ResourceError, Trigger, UnitChanged
+from converge.core.condition import Condition
+from converge.core.errors import ResourceError
+from converge.core.trigger import Trigger, UnitChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,9 @@ class ServiceActive(Condition):
     unit: str
 
     def met(self) -> bool:
-        from converge.resources.service.systemd.bus import system_bus
-        from converge.resources.service.systemd.judgement import restarts
-        from converge.resources.service.systemd.units import look, with_restarts
+        from converge.host.systemd.bus import system_bus
+        from converge.host.systemd.units import look, with_restarts
+        from converge.resources.service.systemd.check import restarts
 
         try:
             (unit,) = with_restarts(system_bus(), look(system_bus(), [self.unit], files=(), running=()))
@@ -42,7 +43,7 @@ def service_active(name: str) -> Condition:
 
     One that systemd restarted is active when it has run for its ``RestartSec=``, and at least for 10 s, since then.
     """
-    from converge.resources.service.systemd.names import name_mistakes, unit_name
+    from converge.host.systemd.unit_names import name_mistakes, unit_name
 
     for mistake in name_mistakes(name):
         raise ValueError(f"service_active: {mistake}")

@@ -8,10 +8,10 @@ from typing import Final
 
 from converge.engine.events import Running
 from converge.engine.job import Job, Result
+from converge.engine.messages import call_in_words
 from converge.engine.scheduler import Task
 from converge.engine.settings import Settings
-from converge.engine.wording import call_in_words
-from converge.engine.workers import Workers
+from converge.engine.thread_pool import Workers
 from converge.sources.base import Report
 
 TICK = 0.025
@@ -102,7 +102,7 @@ class Dispatcher:
         return any(job.verb in CHANGING for job in self._jobs)
 
     def running(
-        self, *, at_least: float = 0.0, verbs: Collection[str] = ("gate", "check", "apply", "refresh")
+        self, *, at_least: float = 0.0, verbs: Collection[str] = ("condition", "check", "apply", "refresh")
     ) -> list[Running]:
         """The calls that last for so many seconds by now, the longest first."""
         latest = self._loop.time() - at_least
@@ -155,7 +155,7 @@ class Dispatcher:
         for job, before in list(self._jobs.items()):
             if not job.begun:
                 continue
-            if job.verb == "check" and not job.tasks[0].node.resource.at_once:
+            if job.verb == "check" and not job.tasks[0].node.resource.batch_check:
                 self._help(job, job.position - before)
             if results := job.take_results():
                 self._count_again(job)
@@ -208,7 +208,7 @@ class Dispatcher:
     def _count_out(self, job: Job) -> None:
         if job not in self._stuck:
             self._stuck.add(job)
-            self._workers.give_up_one()
+            self._workers.abandon_thread()
 
     def _count_again(self, job: Job) -> None:
         """A job that was stuck goes on, or has ended."""

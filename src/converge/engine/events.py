@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from converge.resources.base import State
+from converge.core.change import Changes
+from converge.core.errors import Severity
 
 Status: TypeAlias = Literal["ok", "pending", "changed", "failed", "skipped"]
-Severity: TypeAlias = Literal["info", "warning", "error"]
 Command: TypeAlias = Literal["plan", "serve"]
 
 
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
     id: str
     kind: str
     status: Status
-    changes: State = ()
+    changes: Changes = ()
     duration: float = 0.0
     error: str | None = None
     reason: str | None = None

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
+from converge.core.trigger import Trigger
+from converge.engine.messages import describe
 from converge.engine.threads import start_thread
-from converge.engine.wording import in_words
-from converge.resources.base import Trigger
 
 Triggers: TypeAlias = "dict[str, Sequence[Trigger]]"
 Ask: TypeAlias = Callable[[], Sequence[Trigger]]
@@ -67,7 +67,7 @@ class Gathering:
             try:
                 self._found[key] = tuple(ask())
             except Exception as error:  # noqa: BLE001 - of one kind; it is polled
-                self._wrong.append(f"{key}: what would tell of it cannot be found out: {in_words(error)}; it is polled")
+                self._wrong.append(f"{key}: what would tell of it cannot be found out: {describe(error)}; it is polled")
 
     def _end(self) -> None:
         self._ended.set()

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from converge.core.change import IN_SYNC, Changes
+from converge.core.resource import Resource
+from converge.core.trigger import Trigger
 from converge.engine.scheduler import Task
-from converge.resources.base import IN_SYNC, Resource, State, Trigger
 
 _BATCH = 256
 """Results are handed over in so many at a time: often enough to stream, seldom enough to cost little."""
@@ -25,7 +27,7 @@ class Result(NamedTuple):
     """
 
     task: Task
-    found: State | Exception
+    found: Changes | Exception
     met: bool
     began: float
     took: float
@@ -81,7 +83,7 @@ class Job:
         self.end = end
         return rest
 
-    def _add(self, task: Task, found: State | Exception, began: float, met: bool = False) -> None:
+    def _add(self, task: Task, found: Changes | Exception, began: float, met: bool = False) -> None:
         now = self._clock()
         self._results.append(Result(task, found, met, began, now - self.progress_at, _triggers(task, met)))
         self.progress_at = now
@@ -90,7 +92,7 @@ class Job:
     def _check(self) -> None:
         tasks, begun, clock, add = self.tasks, self.begun, self._clock, self._results.append
         kind = type(tasks[0].node.resource)
-        moving = kind.moves is not Resource.moves
+        moving = kind.triggers_vary is not Resource.triggers_vary
         # Written out, for speed: this is passed for every resource there is.
         for position, found in enumerate(kind.check_many([task.node.resource for task in tasks])):
             if position >= self.end:  # which the loop may lower at any moment
@@ -117,7 +119,7 @@ class Job:
             self._add(task, error or left.get(task.node, IN_SYNC), began)
 
     @staticmethod
-    def _left(tasks: Sequence[Task]) -> list[State | Exception]:
+    def _left(tasks: Sequence[Task]) -> list[Changes | Exception]:
         if not tasks:
             return []
         kind = type(tasks[0].node.resource)
@@ -128,18 +130,18 @@ class Job:
         task.node.resource.refresh(task.causes)
         self._add(task, IN_SYNC, self.begun)
 
-    def _gate(self) -> None:
+    def _condition(self) -> None:
         (task,) = self.tasks
-        gate = task.node.gate
-        self._add(task, IN_SYNC, self.begun, met=gate is None or gate.met())
+        condition = task.node.condition
+        self._add(task, IN_SYNC, self.begun, met=condition is None or condition.met())
 
 
 def _triggers(task: Task, met: bool) -> Sequence[Trigger] | None:
     """Asked here, as some look at the machine to say so."""
     resource = task.node.resource
     try:
-        if task.verb != "gate":
-            return tuple(resource.triggers()) if resource.moves() else None
+        if task.verb != "condition":
+            return tuple(resource.triggers()) if resource.triggers_vary() else None
         return () if met or resource.condition is None else tuple(resource.condition.triggers())
     except Exception:  # noqa: BLE001 - those that were asked before stay in force
         return None

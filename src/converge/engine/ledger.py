@@ -12,10 +12,10 @@ import os
 import sys
 from collections.abc import Iterable
 
-from converge.errors import ConvergeError
-from converge.fserrors import doing
-from converge.openflags import open_flags
-from converge.paths import ensure_dir, state_dir
+from converge.core.errors import ConvergeError
+from converge.host.fs.flags import open_flags
+from converge.host.fs.os_errors import doing
+from converge.host.state_dirs import ensure_dir, state_dir
 
 # Without the last, Windows takes bytes as text.
 _FLAGS = open_flags("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY")

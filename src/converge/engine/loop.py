@@ -16,8 +16,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from functools import partial
 
-from converge import process
-from converge.engine.behind import Behind
+from converge.core.errors import ConvergeError, ResourceError, Severity
+from converge.core.trigger import Every, Trigger
 from converge.engine.dispatch import CHANGING, Dispatcher
 from converge.engine.events import (
     Began,
@@ -27,7 +27,6 @@ from converge.engine.events import (
     Observer,
     Outcome,
     Running,
-    Severity,
     Status,
     Summary,
     Watching,
@@ -37,19 +36,19 @@ from converge.engine.gathering import Ask, Gathering, Triggers
 from converge.engine.job import Result
 from converge.engine.ledger import Ledger
 from converge.engine.node import Node
+from converge.engine.observer_thread import ObserverThread
 from converge.engine.reload import NotNow, Reloader
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
+from converge.engine.shutdown import ShutdownGuard
 from converge.engine.signals import ControllingTerminal, Stuck, attended
-from converge.engine.standdown import StandDown
 from converge.engine.tidying import Tidying
-from converge.engine.watching import POLL
-from converge.engine.watching import Watching as Sources
-from converge.errors import ConvergeError
-from converge.exhaustion import none_left
-from converge.fserrors import telling
 from converge.graph.graph import Graph
-from converge.resources.base import Every, ResourceError, Trigger
+from converge.host import process
+from converge.host.exhaustion import none_left
+from converge.host.fs.os_errors import telling
+from converge.sources.supervisor import POLL
+from converge.sources.supervisor import SourceSupervisor as Sources
 from converge.sources.wake import WakeSource
 
 _CONDITION = "condition of "
@@ -116,7 +115,7 @@ class Loop:
         self._watching_told = False
         self._ready = False
         # What a plan says is all there is to it, so it waits for its reader.
-        self._behind = None if self._planning else Behind(self._observers, self._output_failed)
+        self._behind = None if self._planning else ObserverThread(self._observers, self._output_failed)
         self._tellers = self._observers if self._behind is None else (self._behind,)
         self._dispatcher = Dispatcher(
             self._settings, self._arrived, self._timed_out, self._returned, self._report, self._runs_long
@@ -132,7 +131,7 @@ class Loop:
         self._wanted_graph = self._graph
         self._taking: asyncio.Task[None] | None = None
         self._wake: WakeSource | None = None
-        self._standdown = StandDown(self._heard_of_shutdown)
+        self._shutdown_guard = ShutdownGuard(self._heard_of_shutdown)
         self._scheduler = Scheduler(
             self._graph, self._settings, now=self._now(), ledger=self._ledger, planning=self._planning
         )
@@ -168,7 +167,7 @@ class Loop:
         self._turn_handle = None
         scheduler = self._scheduler
         now = self._now()
-        tasks = () if self._standdown.holds() else scheduler.take(now)
+        tasks = () if self._shutdown_guard.holds() else scheduler.take(now)
         if tasks:
             self._dispatcher.start(tasks)
         self._pass_on()
@@ -182,7 +181,7 @@ class Loop:
 
     def _sleep(self, now: float) -> None:
         """Ask for a turn when time alone calls for one."""
-        due = math.inf if self._standdown.holds() else self._scheduler.next_due()
+        due = math.inf if self._shutdown_guard.holds() else self._scheduler.next_due()
         if self._settings.timeout and not self._planning and self._scheduler.quiet():
             due = min(due, self._scheduler.last_change + self._settings.timeout)
         if self._timer is not None:
@@ -215,19 +214,19 @@ class Loop:
 
     def _mark(self, key: str) -> None:
         if key.startswith(_CONDITION):
-            self._scheduler.mark_gate(key.removeprefix(_CONDITION), self._now())
+            self._scheduler.mark_condition(key.removeprefix(_CONDITION), self._now())
         elif self._reloader is not None and key == self._reloader.key:
             self._reload_soon()
             return
-        elif key == self._standdown.key:
-            self._standdown.look()
+        elif key == self._shutdown_guard.key:
+            self._shutdown_guard.look()
             return
         else:
             self._scheduler.mark(key, self._now())
         self._turn_soon()
 
     def _polled(self, key: str) -> None:
-        if key.startswith(_CONDITION) or key == self._standdown.key:
+        if key.startswith(_CONDITION) or key == self._shutdown_guard.key:
             self._mark(key)
         elif self._reloader is not None and key == self._reloader.key:
             self._reloader.look(self._loop, self._reload_soon)
@@ -260,7 +259,7 @@ class Loop:
         scheduler, now = self._scheduler, self._now()
         for task, found, met, began, took, triggers in results:
             node = task.node
-            if triggers is not None and task.verb != "gate":
+            if triggers is not None and task.verb != "condition":
                 self._watch_again(node, triggers)
             if isinstance(found, Exception):
                 if of := none_left(found):
@@ -273,7 +272,7 @@ class Loop:
             elif task.verb == "refresh":
                 scheduler.refreshed(node, task.causes, now=now, took=took)
             else:
-                scheduler.gated(node, met, now=now)
+                scheduler.condition_answered(node, met, now=now)
                 self._watch_gate(node, met, triggers)
         self._turn_soon()
 
@@ -289,15 +288,15 @@ class Loop:
     # --- what goes out ------------------------------------------------------------------------------------
 
     def _emit(self, event: Event) -> None:
-        for teller in self._tellers:
-            teller.see(event)
+        for recorder in self._tellers:
+            recorder.see(event)
 
     def _flush(self) -> None:
-        for teller in self._tellers:
-            teller.flush()
+        for recorder in self._tellers:
+            recorder.flush()
 
     def _pass_on(self) -> None:
-        events = self._scheduler.teller.take()
+        events = self._scheduler.recorder.take()
         if not events:
             return
         try:
@@ -307,9 +306,9 @@ class Loop:
                     if event.status == "changed":
                         self._changed.add(event.id)
             with telling():
-                for teller in self._tellers:
+                for recorder in self._tellers:
                     for event in events:
-                        teller.see(event)
+                        recorder.see(event)
                 self._flush()
         except OSError as error:
             self._fail(error)
@@ -405,7 +404,7 @@ class Loop:
             return
         if self._reloader is not None:
             wanted[self._reloader.key] = self._reloader.triggers()
-        wanted[self._standdown.key] = self._standdown.triggers()
+        wanted[self._shutdown_guard.key] = self._shutdown_guard.triggers()
         for key in sources.watched():
             if key not in wanted:
                 sources.watch(key, ())

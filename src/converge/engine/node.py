@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from converge.conditions import Condition
+from converge.core.change import IN_SYNC, Changes
+from converge.core.resource import Resource
 from converge.engine.events import Status
-from converge.resources.base import IN_SYNC, Resource, State
 
-TaskVerb: TypeAlias = Literal["gate", "check", "apply", "refresh"]
+TaskVerb: TypeAlias = Literal["condition", "check", "apply", "refresh"]
 Held: TypeAlias = Literal["", "condition", "failure"]
 
 
@@ -39,7 +40,7 @@ class Verdict(enum.Enum):
 
 
 class Node:
-    """One resource in the loop: dirty, what is done for it, not before, gate, last verdict. The scheduler changes it.
+    """What the scheduler knows about one resource; only the scheduler changes it.
 
     What most nodes never need stands on the class, so that making 100,000 of them is quick.
     """
@@ -50,11 +51,11 @@ class Node:
         self.dependents: list[Node] = []
         self.subscribers: list[Node] = []
         """Those that are refreshed when this one changes."""
-        self.owed: set[str] = set()
+        self.pending_refreshes: set[str] = set()
         """Ids whose change calls for a refresh that has not happened yet."""
-        self.settling: set[str] = set()
+        self.in_flight_refreshes: set[str] = set()
         """Those of them that what is being done for it will settle."""
-        self.gate: Condition | None = resource.condition
+        self.condition: Condition | None = resource.condition
         """None once it has opened."""
         self.since = now
         """When it was first marked after its last check began: the drift, if any, was noticed then."""
@@ -72,17 +73,17 @@ class Node:
     """Whether news from outside made it dirty, rather than the engine's own reasons."""
     queued = False
     """Among those that the scheduler looks at next."""
-    doing: TaskVerb | None = None
+    running: TaskVerb | None = None
     """What is being done for it off the loop."""
     hung = False
     """Its timed-out call has still not come back; a second one beside it would only pile up."""
-    paid = False
+    has_token = False
     """The repair that it waits for has had its share of the rate."""
-    limited = False
+    rate_limited = False
     """Waiting for its rate limit."""
-    limited_at = -math.inf
+    rate_limited_at = -math.inf
     """When it last had to wait for that."""
-    gate_dirty = True
+    condition_dirty = True
     loose: Mapping[Node, Loose] = NO_EDGES
     """Those of ``deps`` that automatic edges lead to which only order."""
     held: Held = ""
@@ -90,7 +91,7 @@ class Node:
     unfollowed = False
     """It was applied or refreshed since its dependents last heard of a change of it."""
 
-    drift: State = IN_SYNC
+    drift: Changes = IN_SYNC
     """Found by a check, to be applied once the dependencies are confirmed."""
     checked = -math.inf
     """When the last check began."""
@@ -112,7 +113,7 @@ class Node:
     noncompliant = False
     another_try = False
     """Something was heard that may have been news, or our own failing apply."""
-    failing: State = IN_SYNC
+    failing: Changes = IN_SYNC
     """What differed when it last failed, and"""
     error = ""
     """what was said of it."""
@@ -134,7 +135,7 @@ class Node:
 
     reason: str | None = None
     """In plan: after whom it is pending."""
-    told: tuple[Status, str | None, State] | None = None
+    last_outcome: tuple[Status, str | None, Changes] | None = None
     """Status, reason and changes of the last outcome that observers saw."""
 
     window_end = -math.inf

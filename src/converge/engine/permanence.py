@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from converge.resources.base import NotYet, Permanent, Refusal
+from converge.core.errors import NotYet, Permanent, Refusal
 
 _REFUSALS: Final = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSYS, errno.EOPNOTSUPP))
 

@@ -16,11 +16,11 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from converge import process
-from converge.errors import ConvergeError
+from converge.core.errors import ConvergeError
+from converge.host import process
 
 if TYPE_CHECKING:
-    from converge.loading import Given
+    from converge.blueprints.load import Given
 
 _LENGTH = 8
 """Bytes that say how long the order is. What comes after it is the end of the daemon."""
@@ -91,7 +91,7 @@ def _judge(answer: bytes, returncode: int) -> None:
 
 
 def _evaluate(order: Order) -> dict[str, object]:
-    from converge.loading import load
+    from converge.blueprints.load import load
     from converge.secrets.redaction import Redactor
 
     redactor = Redactor()

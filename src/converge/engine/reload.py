@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from converge.blueprints.load import Loaded, load
+from converge.core.errors import ConvergeError
+from converge.core.trigger import PathChanged, Trigger
 from converge.engine.rehearsal import Order, Rehearsal
 from converge.engine.threads import start_thread
-from converge.errors import ConvergeError
-from converge.fserrors import describe
 from converge.graph.graph import Graph
-from converge.loading import Loaded, load
-from converge.resources.base import PathChanged, Trigger
-from converge.streams import silence_if_lost
+from converge.host.fs.os_errors import describe_os_error
+from converge.host.streams import silence_if_lost
 
 _STILL = 0.2
 """Seconds without further news of the files before they are read; an editor writes in several steps."""
@@ -128,7 +128,7 @@ class Reloader:
                 self._now_made_of(self._files | error.files)
             return error
         except (OSError, MemoryError) as error:
-            why = describe(error) if isinstance(error, OSError) else "there is no memory left"
+            why = describe_os_error(error) if isinstance(error, OSError) else "there is no memory left"
             return NotNow(f"no process can be started: {why}")
         except BaseException as error:  # noqa: BLE001 - whatever a blueprint raises
             return ConvergeError(f"{type(error).__name__}: {error}")

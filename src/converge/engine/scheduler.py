@@ -1,8 +1,9 @@
 """The scheduler: keeps a set of dirty resources empty. Pure bookkeeping, with no clock, thread or file of its own.
 
 Whoever drives it (the loop, or a simulator with virtual time) calls :meth:`Scheduler.take` for tasks that may start
-now, does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`, :meth:`gated` or :meth:`failed`.
-News from outside comes in by :meth:`mark`. What became of resources goes out through ``teller``.
+now, does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`,
+:meth:`condition_answered` or :meth:`failed`.
+News from outside comes in by :meth:`mark`. What became of resources goes out through ``recorder``.
 
 First convergence, drift, retry, refresh and conditions are one mechanism: each only marks resources dirty. A dirty
 resource stays dirty until a check that began after the mark found it right.
@@ -27,18 +28,20 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from converge.engine import pace
-from converge.engine.ancestry import goes_without, missed, pending_above, unconfirmed
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import Busy, NotYet, Refusal, ResourceError
+from converge.core.resource import Resource
+from converge.engine import throttle
+from converge.engine.dependencies import goes_without, missed, pending_above, stale_ancestors
 from converge.engine.feuds import Feuds
 from converge.engine.ledger import Ledger
+from converge.engine.messages import describe, still_differs, undo_each_other
 from converge.engine.node import NO_EDGES, Held, Loose, Node, TaskVerb, Verdict
 from converge.engine.permanence import is_permanent
+from converge.engine.recorder import EventRecorder
 from converge.engine.settings import Settings
-from converge.engine.telling import Teller
-from converge.engine.wording import in_words, still_differs, undo_each_other
-from converge.exhaustion import none_left
 from converge.graph.graph import BY_NAME, IN_PACKAGE, REFRESH, Graph
-from converge.resources.base import IN_SYNC, Busy, Change, NotYet, Refusal, Resource, ResourceError, State
+from converge.host.exhaustion import none_left
 
 _WORK = ("apply", "refresh")
 
@@ -54,7 +57,7 @@ class Task(NamedTuple):
 
     verb: TaskVerb
     node: Node
-    state: State = IN_SYNC
+    state: Changes = IN_SYNC
     causes: tuple[str, ...] = ()
 
 
@@ -71,7 +74,7 @@ class Scheduler:
         self.settings = settings
         self.planning = planning
         self.ledger = ledger or Ledger()
-        self.teller = Teller()
+        self.recorder = EventRecorder()
         self.stopped: str | None = None
         """Why nothing more is started: told to stop, or a critical resource failed."""
         self.last_change = now
@@ -116,7 +119,7 @@ class Scheduler:
         for node in nodes:
             node.loose = loose.get(node, NO_EDGES)
         self.ledger.keep_only(self.nodes)
-        self.teller.begin(nodes)
+        self.recorder.begin(nodes)
         for node in nodes:
             # At first, what stands on something is considered when that is done; before, it could only wait.
             if before or all(dep.resource.noop for dep in node.deps):
@@ -128,13 +131,13 @@ class Scheduler:
             return known
         node = Node(resource, self.settings.burst, now)
         if resource.refreshed_by():
-            node.owed = self.ledger.debts(resource.id)
+            node.pending_refreshes = self.ledger.debts(resource.id)
         if known is not None:
             # A changed declaration keeps what is true of the place it describes, not what was known of its state.
-            node.told, node.hung = known.told, known.hung or known.doing is not None
-            node.unfollowed = known.unfollowed or known.doing in _WORK
+            node.last_outcome, node.hung = known.last_outcome, known.hung or known.running is not None
+            node.unfollowed = known.unfollowed or known.running in _WORK
             if resource.refreshed_by():
-                node.owed |= known.owed | known.settling
+                node.pending_refreshes |= known.pending_refreshes | known.in_flight_refreshes
             self._retire(known)
         return node
 
@@ -153,13 +156,13 @@ class Scheduler:
         node = self.nodes.get(id)
         if node is None or self.planning:
             return
-        due = pace.coalesced(node, self.settings, now)
+        due = throttle.coalesced(node, self.settings, now)
         if node.attempts and polled:
             due = max(due, node.due)
-        elif node.attempts and (node.doing in ("apply", "refresh") or now < node.quiet_until or self._kin(node, now)):
+        elif node.attempts and (node.running in ("apply", "refresh") or now < node.quiet_until or self._kin(node, now)):
             # Perhaps only our own failing apply is heard. That must not shorten its backoff, but it may be news.
             node.another_try = True
-            due = max(due, node.due, now + pace.retry_delay(node, self.settings) if node.noncompliant else now)
+            due = max(due, node.due, now + throttle.retry_delay(node, self.settings) if node.noncompliant else now)
         elif node.attempts:
             node.attempts, node.noncompliant = 0, False
         node.outside, node.heard_at = True, now
@@ -168,13 +171,13 @@ class Scheduler:
     def _kin(self, node: Node, now: float) -> bool:
         """Whether what is heard may come from our own work on others that are told by the same news."""
         kind = type(node.resource)
-        return kind.one_database and (bool(self._at_work[kind]) or now < self._quiet_until.get(kind, 0.0))
+        return kind.shared_source and (bool(self._at_work[kind]) or now < self._quiet_until.get(kind, 0.0))
 
-    def mark_gate(self, id: str, now: float) -> None:
+    def mark_condition(self, id: str, now: float) -> None:
         """News about the condition of this resource."""
         node = self.nodes.get(id)
-        if node is not None and node.gate is not None:
-            node.gate_dirty = True
+        if node is not None and node.condition is not None:
+            node.condition_dirty = True
             self._make_dirty(node, now, now)
 
     def mark_all(self, now: float) -> None:
@@ -184,7 +187,7 @@ class Scheduler:
 
     def _make_dirty(self, node: Node, now: float, due: float) -> None:
         if node.dirty:
-            node.due = node.due if node.limited else min(node.due, due)
+            node.due = node.due if node.rate_limited else min(node.due, due)
         else:
             node.dirty, node.since, node.due = True, now, due
         node.drift, node.verified = IN_SYNC, False
@@ -208,8 +211,8 @@ class Scheduler:
             node.queued = False
             task = self._task_for(node, now)
             if task is not None:
-                node.doing = task.verb
-                if task.verb != "gate":
+                node.running = task.verb
+                if task.verb != "condition":
                     node.held = ""
                 self._at_work[type(node.resource)] += task.verb in _WORK
                 if task.verb in _WORK:
@@ -232,20 +235,24 @@ class Scheduler:
         """
         if task.verb not in _WORK or not task.node.subscribers:
             return False
-        why = ResourceError(f"the refreshes that it calls for cannot be noted: {in_words(error)}")
+        why = ResourceError(f"the refreshes that it calls for cannot be noted: {describe(error)}")
         why.__cause__ = error
         self.failed(task.node, why, task.state, now=now, took=0.0)
         return True
 
     def _task_for(self, node: Node, now: float) -> Task | None:
-        if not node.dirty or node.doing or node.hung or self.stopped:
+        if not node.dirty or node.running or node.hung or self.stopped:
             return None
-        if node.outside and node.due <= now and pace.can_wait(node, self.settings, now, len(self.teller.untold())):
+        if (
+            node.outside
+            and node.due <= now
+            and throttle.can_wait(node, self.settings, now, len(self.recorder.untold()))
+        ):
             node.due = now + self.settings.coalesce
         if node.due > now:
             heapq.heappush(self._timers, (node.due, next(self._sequence), node))
             return None
-        if node.gate is not None:
+        if node.condition is not None:
             return self._gate_task(node)
         for dep in node.deps:
             if not self._lets_pass(dep) and not goes_without(node, dep):
@@ -253,9 +260,9 @@ class Scheduler:
                 return None
         if node.drift:
             return None if self._look_above(node, now) else self._apply_task(node)
-        if node.owed and node.verified:
+        if node.pending_refreshes and node.verified:
             return self._refresh_task(node)
-        node.limited = False
+        node.rate_limited = False
         return Task("check", node)
 
     def _look_above(self, node: Node, now: float) -> bool:
@@ -263,7 +270,7 @@ class Scheduler:
 
         The node is considered again once the last of these, one that it depends on itself, is done.
         """
-        again = unconfirmed(node)
+        again = stale_ancestors(node)
         for needed in again:
             self._make_dirty(needed, now, now)
         return bool(again)
@@ -271,17 +278,17 @@ class Scheduler:
     @staticmethod
     def _settling(node: Node) -> tuple[str, ...]:
         """What is due is about to be done; what becomes due from now on is due once more, even for the same cause."""
-        node.settling, node.owed = node.owed, set()
-        return tuple(sorted(node.settling))
+        node.in_flight_refreshes, node.pending_refreshes = node.pending_refreshes, set()
+        return tuple(sorted(node.in_flight_refreshes))
 
     def _gate_task(self, node: Node) -> Task | None:
-        if not node.gate_dirty:
+        if not node.condition_dirty:
             return None
-        node.gate_dirty = False
-        return Task("gate", node)
+        node.condition_dirty = False
+        return Task("condition", node)
 
     def _apply_task(self, node: Node) -> Task:
-        state, node.drift, node.paid = node.drift, IN_SYNC, False
+        state, node.drift, node.has_token = node.drift, IN_SYNC, False
         # Used up only now: what is confirmed before an apply may call for one more check.
         node.another_try = False
         self._call_for_refreshes(node)
@@ -296,30 +303,30 @@ class Scheduler:
         """Before the change, so that a crash in between cannot lose them."""
         node.unfollowed = True
         for subscriber in node.subscribers:
-            subscriber.owed.add(node.resource.id)
+            subscriber.pending_refreshes.add(node.resource.id)
             self.ledger.owe(subscriber.resource.id, node.resource.id)
 
     def _lets_pass(self, dep: Node) -> bool:
         if dep.resource.noop:
             return True
         if dep.verdict is Verdict.RIGHT:
-            return not dep.dirty and dep.doing is None
+            return not dep.dirty and dep.running is None
         return self.planning and dep.verdict is Verdict.PENDING
 
     def _wait_for(self, node: Node, dep: Node, now: float) -> None:
         """``node`` could go but for ``dep``; when that is done, ``node`` is considered again."""
-        if dep.dirty and dep.due > now and dep.verdict is Verdict.RIGHT and not dep.limited:
+        if dep.dirty and dep.due > now and dep.verdict is Verdict.RIGHT and not dep.rate_limited:
             # It only waits for its coalescing window to end; somebody needs to know now.
             dep.due = now
             self._consider(dep)
-        elif dep.verdict is Verdict.FAILED and not dep.doing:
+        elif dep.verdict is Verdict.FAILED and not dep.running:
             self._skip(node, f"needs {dep.resource.id}, which failed", "failure")
-        elif dep.told is not None and dep.told[0] == "skipped":
+        elif dep.last_outcome is not None and dep.last_outcome[0] == "skipped":
             self._skip(node, f"needs {dep.resource.id}, which was skipped", dep.held)
 
     # --- what came of it ----------------------------------------------------------------------------------
 
-    def checked(self, node: Node, found: State, *, began: float, now: float, took: float) -> None:
+    def checked(self, node: Node, found: Changes, *, began: float, now: float, took: float) -> None:
         """A check is done; ``began`` is when it started, ``took`` how long it lasted."""
         if not self._accept(node):
             return
@@ -341,12 +348,12 @@ class Scheduler:
         else:
             self._found_drift(node, found, now)
 
-    def _leave_alone(self, node: Node, why: str, found: State, now: float, took: float) -> None:
+    def _leave_alone(self, node: Node, why: str, found: Changes, now: float, took: float) -> None:
         """Another one undoes it, and the other way round; to go on would be to do both for ever."""
         node.feud, node.attempts = True, max(node.attempts, self._most_retries(node))
         self._failed(node, why, found, now, took, looked=True)
 
-    def applied(self, node: Node, state: State, left: State, *, began: float, now: float, took: float) -> None:
+    def applied(self, node: Node, state: Changes, left: Changes, *, began: float, now: float, took: float) -> None:
         """An apply is done, and the check after it, which began at ``began``, found ``left``."""
         if not self._accept(node):
             return
@@ -378,36 +385,36 @@ class Scheduler:
         self._settle(node, done=True)
         self._changed(node, (_refresh_change(causes),), now, took)
 
-    def gated(self, node: Node, met: bool, *, now: float) -> None:
+    def condition_answered(self, node: Node, met: bool, *, now: float) -> None:
         """The condition of a resource was asked."""
         if not self._accept(node):
             return
         node.dirty = True
         if met:
-            node.gate, node.held = None, ""
+            node.condition, node.held = None, ""
             node.since = node.due = now
         else:
-            self._skip(node, f"waits until {node.gate} holds", "condition")
+            self._skip(node, f"waits until {node.condition} holds", "condition")
         self._consider(node)
 
     def failed(
-        self, node: Node, error: Exception, state: State, *, now: float, took: float, hung: bool = False
+        self, node: Node, error: Exception, state: Changes, *, now: float, took: float, hung: bool = False
     ) -> None:
         """A task raised, or took too long (``hung``: it has still not come back)."""
-        doing = node.doing
+        doing = node.running
         if not self._accept(node):
             return
         node.hung = hung
         self._settle(node, done=False)
-        if doing == "gate":
-            node.gate_dirty = True
+        if doing == "condition":
+            node.condition_dirty = True
         elif doing != "check":
             self._feuds.ended(node, now)
             self._expect_echo(node, now)
         if of := none_left(error):
             # Never all in step: they would be short of it together once more.
             again = 0.5 + zlib.crc32(node.resource.id.encode(errors="replace")) % 1000 / 1000
-            error = Exhausted(f"there are no more {of}: {in_words(error)}", again=again)
+            error = Exhausted(f"there are no more {of}: {describe(error)}", again=again)
         if isinstance(error, Busy) and self._put_off(node, error, now):
             return
         if isinstance(error, Refusal) and self._look_twice(node, error, now):
@@ -415,7 +422,7 @@ class Scheduler:
         if isinstance(error, NotYet) and (self._will_come(node, error, now, took) or self._lacks(node)):
             return
         vain = self._ends_by_itself and is_permanent(error)
-        self._failed(node, in_words(error), state, now, took, looked=doing in ("gate", "check"), vain=vain)
+        self._failed(node, describe(error), state, now, took, looked=doing in ("condition", "check"), vain=vain)
 
     def _will_come(self, node: Node, error: NotYet, now: float, took: float) -> bool:
         """Whether what is missing may yet be brought by something that this one stands on."""
@@ -462,7 +469,7 @@ class Scheduler:
             return False
         if now - node.busy_since >= _LONG and node.busy_told != node.busy_since:
             node.busy_told = node.busy_since
-            self.teller.tell_waiting(node, in_words(error))
+            self.recorder.tell_waiting(node, describe(error))
         node.since = node.since if node.dirty else now
         node.dirty, node.due = True, now + error.again
         self._consider(node)
@@ -505,18 +512,18 @@ class Scheduler:
 
     def converged_once(self) -> bool:
         """Each resource has had its first outcome."""
-        return not self.teller.untold()
+        return not self.recorder.untold()
 
     # --- inside -------------------------------------------------------------------------------------------
 
     def _expect_echo(self, node: Node, now: float) -> None:
-        pace.expect_echo(node, self.settings, now)
+        throttle.expect_echo(node, self.settings, now)
         self._quiet_until[type(node.resource)] = node.quiet_until
 
     def _accept(self, node: Node) -> bool:
         """A task came back. False where its resource has left the blueprint, or is declared anew, meanwhile."""
-        self._at_work[type(node.resource)] -= node.doing in _WORK
-        node.doing = None
+        self._at_work[type(node.resource)] -= node.running in _WORK
+        node.running = None
         self.running -= 1
         if not node.retired:
             return True
@@ -526,16 +533,16 @@ class Scheduler:
         return False
 
     def _found_right(self, node: Node, now: float, took: float) -> None:
-        if node.owed:
+        if node.pending_refreshes:
             node.verdict = Verdict.RIGHT
             self._refresh_next(node, now, took)
             return
         self._right(node)
-        self.teller.tell(node, "ok", took=took)
+        self.recorder.tell(node, "ok", took=took)
         if node.unfollowed:  # by an apply that seemed to have failed, or was not heard of again
             self._follow(node, now)
         for subscriber in node.subscribers:
-            if subscriber.owed:
+            if subscriber.pending_refreshes:
                 self._make_dirty(subscriber, now, now)
         if node.dependents or node.dirty:
             self._release(node, now)
@@ -543,19 +550,19 @@ class Scheduler:
     def _refresh_next(self, node: Node, now: float, took: float) -> None:
         """All is right but for a refresh that is due; until that is done it counts as dirty."""
         if self.planning or node.resource.noop:
-            self._found_pending(node, (_refresh_change(node.owed),), now, took)
+            self._found_pending(node, (_refresh_change(node.pending_refreshes),), now, took)
             return
         if not node.dirty:
             node.dirty, node.since, node.due = True, now, now
             node.verified = True
         self._consider(node)
 
-    def _changed(self, node: Node, state: State, now: float, took: float) -> None:
+    def _changed(self, node: Node, state: Changes, now: float, took: float) -> None:
         self.last_change = now
         self._right(node)
         if self._vain:
             self._try_again(node, now)
-        self.teller.tell(node, "changed", state, took)
+        self.recorder.tell(node, "changed", state, took)
         self._follow(node, now)
         self._release(node, now)
 
@@ -574,16 +581,16 @@ class Scheduler:
 
     def _settle(self, node: Node, *, done: bool) -> None:
         """What was due when the task began was done with it, or is due still."""
-        causes, node.settling = node.settling, set()
+        causes, node.in_flight_refreshes = node.in_flight_refreshes, set()
         if done:
-            self.ledger.settle(node.resource.id, causes - node.owed)
+            self.ledger.settle(node.resource.id, causes - node.pending_refreshes)
         else:
-            node.owed |= causes
+            node.pending_refreshes |= causes
 
     def _right(self, node: Node) -> None:
         node.verdict = Verdict.RIGHT
-        node.attempts, node.noncompliant, node.outside, node.limited = 0, False, False, False
-        node.contested = node.paid = node.another_try = False
+        node.attempts, node.noncompliant, node.outside, node.rate_limited = 0, False, False, False
+        node.contested = node.has_token = node.another_try = False
 
     def _release(self, node: Node, now: float) -> None:
         """Those that waited for this one are looked at again, and itself where it was marked meanwhile."""
@@ -594,40 +601,40 @@ class Scheduler:
         if node.dirty:
             self._consider(node)
 
-    def _found_drift(self, node: Node, found: State, now: float) -> None:
+    def _found_drift(self, node: Node, found: Changes, now: float) -> None:
         """To be applied, once what it stands on is confirmed, and its rate allows it."""
-        wait = pace.repair_wait(node, self.settings, now) if node.outside and not node.paid else 0.0
+        wait = throttle.rate_limit_delay(node, self.settings, now) if node.outside and not node.has_token else 0.0
         if wait:
-            node.dirty, node.limited, node.due = True, True, now + wait
-            if pace.limit_begins(node, self.settings, now):
-                self.teller.tell_limited(node, wait, pace.repair_rate(node, self.settings))
+            node.dirty, node.rate_limited, node.due = True, True, now + wait
+            if throttle.limit_begins(node, self.settings, now):
+                self.recorder.tell_limited(node, wait, throttle.repair_rate(node, self.settings))
         else:
             # News that came while the check ran needs no window of its own: the check after the apply is later still.
             node.dirty, node.due = True, now
-            node.drift, node.paid = found, node.outside
+            node.drift, node.has_token = found, node.outside
         self._consider(node)
 
     @staticmethod
-    def _with_refresh(node: Node, found: State) -> State:
+    def _with_refresh(node: Node, found: Changes) -> Changes:
         """What will be done: a refresh, too, where putting it right does not take the place of one that is due."""
-        if node.owed and not node.resource.apply_refreshes(found):
-            return (*found, _refresh_change(node.owed))
+        if node.pending_refreshes and not node.resource.apply_refreshes(found):
+            return (*found, _refresh_change(node.pending_refreshes))
         return found
 
-    def _found_pending(self, node: Node, state: State, now: float, took: float) -> None:
+    def _found_pending(self, node: Node, state: Changes, now: float, took: float) -> None:
         node.verdict = Verdict.PENDING
         if self.planning and not node.resource.noop:
             for subscriber in node.subscribers:
-                subscriber.owed.add(node.resource.id)
+                subscriber.pending_refreshes.add(node.resource.id)
         node.attempts = 0
-        self.teller.tell(node, "pending", state, took, reason=node.reason)
+        self.recorder.tell(node, "pending", state, took, reason=node.reason)
         self._release(node, now)
 
     def _failed(
         self,
         node: Node,
         text: str,
-        state: State,
+        state: Changes,
         now: float,
         took: float,
         *,
@@ -649,11 +656,11 @@ class Scheduler:
             node.dirty = False
         elif (heard and not looked) or not (heard or node.noncompliant):
             node.another_try = heard
-            node.dirty, node.since, node.due = True, now, now + pace.retry_delay(node, self.settings)
-        if resource.critical and self.teller.untold() and not self.planning:
+            node.dirty, node.since, node.due = True, now, now + throttle.retry_delay(node, self.settings)
+        if resource.critical and self.recorder.untold() and not self.planning:
             self._give_up(node)
         if not known:
-            self.teller.tell(node, "failed", state, took, error=text)
+            self.recorder.tell(node, "failed", state, took, error=text)
         self._consider(node)
         self._skip_dependents(node)
 
@@ -664,25 +671,25 @@ class Scheduler:
     def _give_up(self, node: Node) -> None:
         """A failure of a critical resource ends the first convergence; what runs already may finish."""
         self.stop(f"{node.resource.id} is critical, and failed")
-        for other in self.teller.untold() - {node}:
-            if not other.doing:
-                self.teller.tell(other, "skipped", reason=self.stopped)
+        for other in self.recorder.untold() - {node}:
+            if not other.running:
+                self.recorder.tell(other, "skipped", reason=self.stopped)
 
     def _skip_dependents(self, node: Node) -> None:
         for dependent in node.dependents:
             self._consider(dependent)
 
     def _skip(self, node: Node, reason: str, held: Held) -> None:
-        known = node.held == held and node.told is not None and node.told[:2] == ("skipped", reason)
+        known = node.held == held and node.last_outcome is not None and node.last_outcome[:2] == ("skipped", reason)
         node.held = held
         if not known:
-            self.teller.tell(node, "skipped", reason=reason)
+            self.recorder.tell(node, "skipped", reason=reason)
             self._skip_dependents(node)
 
 
 def _waits(due: float, node: Node) -> bool:
     """Whether this is still what a node waits for; a timer that was overtaken stays in the heap."""
-    return node.dirty and not node.doing and node.due == due
+    return node.dirty and not node.running and node.due == due
 
 
 def _refresh_change(causes: Iterable[str]) -> Change:

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from converge.core.resource import Resource
+from converge.engine.messages import describe
 from converge.engine.threads import start_thread
-from converge.engine.wording import in_words
-from converge.resources.base import Resource
 
 _CHUNK: Final = 4096
 """Members of a kind in one call, each of which lists the folders that they are in."""
@@ -79,4 +79,4 @@ class Tidying:
         self._left -= 1
         self._news.set()
         if error is not None:
-            self._complain(f"what an interrupted run left behind could not be removed: {in_words(error)}")
+            self._complain(f"what an interrupted run left behind could not be removed: {describe(error)}")

@@ -9,8 +9,8 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 
-from converge.errors import Mistake
-from converge.resources.base import Inside, Named, Resource
+from converge.core.errors import Mistake
+from converge.core.resource import Inside, Named, Resource
 
 GROUNDS = ("mount", "archive", "git")
 """Kinds whose name is a path, and that bring what is at it and below."""
@@ -40,7 +40,7 @@ def automatic_edges(
 
     Taking away runs in the reverse order: where both ends are absent, what stands on the other goes first.
     """
-    absent = [resource.absent() for resource in resources]
+    absent = [resource.is_removal() for resource in resources]
     nearest_directory = _NearestDirectory(index)
     named: dict[str, list[int]] = {}
     for after, resource in enumerate(resources):
@@ -60,7 +60,7 @@ def automatic_edges(
                 mistakes += _impossible(resource, need.path, resources[before])
             if not resources[before].auto_edge:
                 continue
-            if absent[before] and resource.ends_first():
+            if absent[before] and resource.stops_before_removal():
                 yield after, before, f"removed before its {rule}"
             elif not absent[after] or isinstance(need, Inside):
                 yield before, after, rule
@@ -94,7 +94,7 @@ def _on_ground(
             for before in grounds.of(path, but=after):
                 if not resources[before].auto_edge:
                     continue
-                if absent[before] and resource.ends_first():
+                if absent[before] and resource.stops_before_removal():
                     yield after, before, f"removed before its {resources[before].kind}"
                 else:
                     yield before, after, f"on its {resources[before].kind}"
@@ -134,9 +134,9 @@ def _by_name(
         if ending in _CONFIGURATION:
             parts.append(stem)
         found = [after for part in parts if part in named for after in named[part]]
-        goes = resources[before].absent()
+        goes = resources[before].is_removal()
         for after in dict.fromkeys(found):
-            if goes and resources[after].ends_first():
+            if goes and resources[after].stops_before_removal():
                 yield after, before, "ended before its file goes"
             else:
                 yield before, after, BY_NAME
@@ -165,7 +165,7 @@ def _in_packages(
             for before in known[name]:
                 if not absent[before]:
                     yield before, after, IN_PACKAGE
-                elif resource.ends_first():
+                elif resource.stops_before_removal():
                     yield after, before, "removed before its package"
 
 

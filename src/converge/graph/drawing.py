@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
+from converge.core.resource import Resource
+from converge.core.urls import hide_credentials
 from converge.graph.graph import DECLARED, REFRESH, Edge, Graph
-from converge.resources.base import Resource
-from converge.urls import hide_credentials
 
 _DECLARED = (DECLARED, REFRESH)
 _SHOWN = 6
@@ -96,7 +96,7 @@ def _group_names(drawing: Drawing) -> dict[int, str]:
 
 def _traits(resource: Resource) -> str:
     """What matters for the order and is seen nowhere else."""
-    found = [word for word, holds in (("absent", resource.absent()), ("noop", resource.noop)) if holds]
+    found = [word for word, holds in (("absent", resource.is_removal()), ("noop", resource.noop)) if holds]
     if resource.condition is not None:
         found.append(f"once {resource.condition} holds")
     return f"  ({', '.join(found)})" if found else ""

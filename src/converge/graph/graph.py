@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeAlias
 
 import rustworkx
 
-from converge.errors import Mistake, Mistakes, nearest
+from converge.core.errors import NOWHERE, Mistake, Mistakes, nearest
+from converge.core.ownership import removed_but_owned
+from converge.core.resource import Resource
 from converge.graph.autoedges import BY_NAME, IN_PACKAGE, automatic_edges, only_orders
-from converge.resources.base import NOWHERE, Resource
-from converge.resources.owned import removed_but_owned
 
 DECLARED = "depends_on"
 _KINDS_ELSEWHERE = {"auditpol": "auditpolicy", "secpol": "securitypolicy"}

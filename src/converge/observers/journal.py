@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from converge.duration import show_duration
-from converge.engine.events import Began, Ended, Event, Notice, Outcome, Severity, Summary, Watching
-from converge.observers.news import News
-from converge.observers.text import clean_ascii, counts_of, diff_of, lines_of
-from converge.resources.base import Change, State
+from converge.core.change import Change, Changes
+from converge.core.duration import show_duration
+from converge.core.errors import Severity
+from converge.engine.events import Began, Ended, Event, Notice, Outcome, Summary, Watching
+from converge.observers.changes_only import ChangesOnly
+from converge.observers.format import clean_ascii, counts_of, diff_of, lines_of
 
 _SOCKET = "/dev/log"
 """Where syslog(3) of glibc and musl finds the log."""
@@ -47,7 +48,7 @@ class Journal:
         self._stderr = stderr
         self._clock = clock
         self._listened_to: bool | None = None
-        self._news = News(all_ok=False)
+        self._news = ChangesOnly(all_ok=False)
         self._news.only_news()
         self._minute = 0.0
         self._diff_lines = 0
@@ -87,7 +88,7 @@ class Journal:
             case "ok":
                 self._log(syslog.LOG_INFO, f"{event.id} is right again")
 
-    def _diffs(self, priority: int, changes: State) -> None:
+    def _diffs(self, priority: int, changes: Changes) -> None:
         for change in changes:
             # What is new has no former content to compare with.
             if change.diff is not None and change.action != "create" and self._listens():

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TextIO, TypeAlias
 
+from converge.core.change import Change
 from converge.engine.events import Began, Ended, Event, Notice, Outcome, Recommended, Summary, Tally, Watching, Working
-from converge.observers.news import News
-from converge.observers.text import STATUSES, utc_now
-from converge.resources.base import Change
+from converge.observers.changes_only import ChangesOnly
+from converge.observers.format import STATUSES, utc_now
 
 _Object: TypeAlias = dict[str, Any]
 
@@ -73,7 +73,7 @@ class JsonLines:
     def __init__(self, stream: TextIO, *, now: Callable[[], datetime] = utc_now) -> None:
         self._stream = stream
         self._now = now
-        self._news = News(all_ok=True)
+        self._news = ChangesOnly(all_ok=True)
         self._lines: list[str] = []
 
     def see(self, event: Event) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 
 from converge.engine.events import Event, Notice, Observer
-from converge.streams import silence
+from converge.host.streams import silence
 
 _NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 """A full disk may have room again; this is for whoever writes to it to say."""

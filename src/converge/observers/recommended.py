@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from converge.core.recommendation import Recommendation, recommendations
+from converge.core.resource import Resource
 from converge.engine.events import Ended, Event, Observer, Outcome, Recommended, Status, Tally
-from converge.reasons import Recommendation, recommendations
-from converge.resources.base import Resource
 
 _MANY = 10
 """Recommendations from which on a summary reads better than a list of resources."""

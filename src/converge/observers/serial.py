@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TextIO
 
 from converge.engine.events import Began, Ended, Event, Notice, Outcome, Recommended, Running, Watching, Working
-from converge.observers.news import News
-from converge.observers.text import ASCII, Words, stamp, utc_now
+from converge.observers.changes_only import ChangesOnly
+from converge.observers.format import ASCII, Formatter, stamp, utc_now
 
 _LONG = 9.9
 """Seconds after which a call is worth a line."""
@@ -29,8 +29,8 @@ class Serial:
     ) -> None:
         self._stream = stream
         self._now = now
-        self._words = Words(ASCII, verbose=verbose)
-        self._news = News(all_ok=verbose, counted=counted)
+        self._words = Formatter(ASCII, verbose=verbose)
+        self._news = ChangesOnly(all_ok=verbose, counted=counted)
         self._later = False
         self._clock = clock
         self._told_long: set[float] = set()

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import TextIO
 
 from converge.engine.events import Began, Ended, Event, Notice, Outcome, Recommended, Running, Watching, Working
+from converge.observers.changes_only import ChangesOnly
+from converge.observers.format import COLOURED, UNICODE, Formatter, cells, cropped, stamp, utc_now
 from converge.observers.live import Live
-from converge.observers.news import News
-from converge.observers.text import COLOURED, UNICODE, Words, cells, cropped, stamp, utc_now
 
 _COLUMNS = 80
 """Where the stream cannot say."""
@@ -36,10 +36,10 @@ class Terminal:
         self._stream = stream
         self._now = now
         self._clock = clock
-        self._words = Words(
+        self._words = Formatter(
             UNICODE if os.environ.get("NO_COLOR") else COLOURED, verbose=verbose, columns=lambda: _columns(stream)
         )
-        self._news = News(all_ok=verbose, counted=counted)
+        self._news = ChangesOnly(all_ok=verbose, counted=counted)
         self._live: Live | None = None
         self._later = False
         self._lines: list[str] = []

@@ -8,19 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import (
-    Adopted,
-    Need,
-    NotYet,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Resource,
-    State,
-    Trigger,
-    Uses,
-)
+from converge.core.change import Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Adopted, Need, Owned, OwnsPath, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
 from converge.resources.file import File
+from converge.resources.file.adopt import adopt_file
 from converge.resources.file.entry import Presence
 
 if TYPE_CHECKING:
@@ -79,7 +72,7 @@ class Cron(Resource):
     def mistakes(self) -> Iterator[str]:
         if not _NAME.fullmatch(self.name):
             yield f"the name {self.name!r} is not made of letters, digits, '-' and '_', so cron would not read its file"
-        if self.absent():
+        if self.is_removal():
             if self.command or self.schedule or self.env:
                 yield 'with state="absent" nothing is run; leave out command, schedule and env'
             return
@@ -101,7 +94,7 @@ class Cron(Resource):
             elif not value.isprintable() or ('"' in value and "'" in value):
                 yield f"env {name} has a value that cannot be written for cron: it holds a line break, or both quotes"
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state == "absent"
 
     def needs(self) -> Sequence[Need]:
@@ -113,16 +106,16 @@ class Cron(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(f"{FOLDER}/{self.name}"),)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else f"only root can write into {FOLDER}"
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
-        from converge import process
+    def check(self) -> Changes:
+        from converge.host import process
 
         file = self._file()
-        if self.absent():
+        if self.is_removal():
             return file.check()
         if not os.path.isdir(FOLDER):
             raise NotYet(f"{FOLDER} does not exist; is cron installed?", "package:cron", file.creation())
@@ -132,13 +125,11 @@ class Cron(Resource):
             raise NotYet(str(error), error.needs, file.creation()) from error
         return file.check()
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         self._file().apply(state)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.crontab import adopt_cron
-
         return adopt_cron(name)
 
     @classmethod
@@ -147,7 +138,7 @@ class Cron(Resource):
 
     def _file(self) -> File:
         path = f"{FOLDER}/{self.name}"
-        if self.absent():
+        if self.is_removal():
             return File(path, state="absent")
         # cron reads only what nobody but root can write.
         return File(path, content=self._text(), owner=0, group=0, mode=0o644)
@@ -203,3 +194,59 @@ def _escaped(command: str) -> str:
 
 def _quoted(value: str) -> str:
     return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+_ASSIGNED = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+
+
+def adopt_cron(name: str) -> Adopted:
+    """The job in a file of ``/etc/cron.d``; the file as it is where not converge wrote it."""
+    path = f"{FOLDER}/{name}"
+    wrong = next((text for text in Cron(name, "-", "@daily").mistakes()), None)
+    if wrong is not None:
+        raise ResourceError(wrong)
+    adopted = adopt_file(path)
+    cron = parse(name, getattr(adopted.resource, "content", None) or "")
+    if cron is None:
+        return adopted._replace(remarks=(*adopted.remarks, "It is not a single job, so it is declared as a file."))
+    if not cron.check():
+        return Adopted(cron)
+    return adopted._replace(
+        remarks=(*adopted.remarks, "It was not written by r.cron, which would write the same job in its own form:"),
+        instead=cron,
+    )
+
+
+def parse(name: str, text: str) -> Cron | None:
+    """The only job in the file; None where there are more, or none that can be declared."""
+    env: dict[str, str] = {}
+    jobs: list[Cron] = []
+    for line in _told(text):
+        if found := _ASSIGNED.fullmatch(line):
+            if jobs:
+                return None  # it holds for what follows only
+            env[found[1]] = _unquoted(found[2].strip())
+        elif job := _job(name, line, env):
+            jobs.append(job)
+        else:
+            return None
+    return jobs[0] if len(jobs) == 1 and not any(jobs[0].mistakes()) else None
+
+
+def _told(text: str) -> Iterator[str]:
+    """The lines that are neither blank nor a comment."""
+    return (line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#"))
+
+
+def _job(name: str, line: str, env: Mapping[str, str]) -> Cron | None:
+    times = 1 if line.lstrip().startswith("@") else 5
+    fields = line.split(None, times + 1)
+    if len(fields) != times + 2 or re.search(r"(?<!\\)%", fields[-1]):  # a bare % begins the command's input
+        return None
+    *schedule, user, command = fields
+    return Cron(name, command.replace("\\%", "%").strip(), " ".join(schedule), user=user, env=dict(env))
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value

@@ -7,25 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
-from converge import process
-from converge.duration import parse_duration
-from converge.process import words
-from converge.resources.base import (
-    IN_SYNC,
-    Change,
-    Every,
-    Inside,
-    Need,
-    NotYet,
-    Owned,
-    OwnsTree,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-)
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.duration import parse_duration
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Inside, Need, Owned, OwnsTree, Resource, Uses
+from converge.core.trigger import Every, PathChanged, Trigger
+from converge.host import process
+from converge.host.process import command_line
 
 _GUARD_EVERY = 30.0
 """Seconds between two looks at a guard that nothing sends news of."""
@@ -114,13 +102,13 @@ class Exec(Resource):
                 yield from self._mistakes_in_command(option, guard)
         yield from self._mistakes_in_paths()
         for name, value in self.env.items():
-            if not name or "=" in name or any(c.isspace() for c in name) or not words.can_be_given(name):
+            if not name or "=" in name or any(c.isspace() for c in name) or not command_line.can_be_given(name):
                 yield f"env has {name!r}, which is no name for a variable"
-            elif not words.can_be_given(value):
+            elif not command_line.can_be_given(value):
                 yield f"env {name} has a value that no program can be given (a NUL character, or broken text)"
-        if self.user is not None and not (self.user and words.can_be_given(self.user)):
+        if self.user is not None and not (self.user and command_line.can_be_given(self.user)):
             yield f"{self.user!r} is no name for a user"
-        if isinstance(self.stdin, str) and not words.can_be_encoded(self.stdin):
+        if isinstance(self.stdin, str) and not command_line.can_be_encoded(self.stdin):
             yield "stdin has broken text; give bytes"
         yield from self._mistakes_in_numbers()
         if self.watch and not self._guarded():
@@ -133,10 +121,10 @@ class Exec(Resource):
         if not (command.strip() if isinstance(command, str) else command and command[0]):
             yield f"{option} is empty"
             return
-        if not all(words.can_be_given(word) for word in ([command] if isinstance(command, str) else command)):
+        if not all(command_line.can_be_given(word) for word in ([command] if isinstance(command, str) else command)):
             yield f"{option} has text that no program can be given (a NUL character, or broken text)"
             return
-        if isinstance(command, str) and not (self.shell or args) and (why := words.mistake(command)):
+        if isinstance(command, str) and not (self.shell or args) and (why := command_line.mistake(command)):
             yield f"{option} {why}"
             return
         program = self._argv(command, args)[0]
@@ -145,7 +133,7 @@ class Exec(Resource):
 
     def _mistakes_in_paths(self) -> Iterator[str]:
         for option, path in (("dir", self.dir), ("creates", self.creates), *(("watch", each) for each in self.watch)):
-            if path is not None and not (os.path.isabs(path) and words.can_be_given(path)):
+            if path is not None and not (os.path.isabs(path) and command_line.can_be_given(path)):
                 yield f"{option} takes a full path such as /srv/app, not {path!r}"
 
     def _mistakes_in_numbers(self) -> Iterator[str]:
@@ -193,7 +181,7 @@ class Exec(Resource):
     def runs_once(self) -> bool:
         return not (self._guarded() or self.refreshed_by())
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         if self.user is None or os.geteuid() == 0:
             return None
         try:
@@ -207,7 +195,7 @@ class Exec(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         if self.refreshed_by():
             return IN_SYNC
         shown = "(sensitive)" if self.sensitive else self._show(self._command())
@@ -222,7 +210,7 @@ class Exec(Resource):
             raise NotYet(str(error), error.needs, to_run) from error
         return to_run
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         del state  # there is but one thing to do
         stdin = self.stdin.encode("utf-8", "surrogateescape") if isinstance(self.stdin, str) else self.stdin
         result = self._run("command", self._command(), stdin)
@@ -244,7 +232,7 @@ class Exec(Resource):
             else:
                 return True
         guards = self._guards()
-        if guards and (why := self.why_root()):
+        if guards and (why := self.needs_root()):
             raise PermissionError(f"the guard cannot be run: {why}")
         return any(self._run_guard(guard) for guard in guards)
 
@@ -266,7 +254,7 @@ class Exec(Resource):
         """What happened, for a person, with the end of the output, as that mostly says why."""
         if self.sensitive:
             return f"{role} {ended} (it is sensitive, and so is its output)"
-        said = f"{role} {words.shortened(self._show(argv))} {ended}"
+        said = f"{role} {command_line.shortened(self._show(argv))} {ended}"
         lines = output.rstrip().split("\n")[-_SHOWN_LINES:]
         return f"{said}; the end of its output:\n" + "\n".join(lines) if lines[-1] else f"{said}, without any output"
 
@@ -289,10 +277,10 @@ class Exec(Resource):
             return [*command, *args]
         if self.shell:
             return [*_SHELL, command]
-        return [command, *args] if args else words.split(command)
+        return [command, *args] if args else command_line.split(command)
 
     def _show(self, argv: list[str]) -> str:
-        return argv[2] if argv[:2] == _SHELL else words.join(argv)
+        return argv[2] if argv[:2] == _SHELL else command_line.join(argv)
 
     def _files_run(self, argv: Sequence[str]) -> Iterator[str]:
         """The files that running this reads: the program, and the script that an interpreter is given."""

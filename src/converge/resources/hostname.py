@@ -9,17 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import (
-    Adopted,
-    Change,
-    HostnameChanged,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Resource,
-    State,
-    Trigger,
-)
+from converge.core.change import Change, Changes
+from converge.core.resource import Adopted, Owned, OwnsPath, Resource
+from converge.core.trigger import HostnameChanged, PathChanged, Trigger
 
 STATIC = "/etc/hostname"
 """The name that the machine has after it starts: hostname(5)."""
@@ -63,10 +55,10 @@ class Hostname(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(STATIC), HostnameChanged())
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "only root can name the machine"
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         changes = []
         static, live = _static(), socket.gethostname()
         if static != self.name:
@@ -75,7 +67,7 @@ class Hostname(Resource):
             changes.append(Change("live", live, self.name))
         return tuple(changes)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         for change in state:
             if change.property == "static":
                 _write(self.name)

@@ -8,16 +8,16 @@ import stat
 from collections.abc import Iterable
 from types import TracebackType
 
-from converge.openflags import open_flags
-from converge.resources.base import NotYet, ResourceError
-from converge.resources.file.errors import explain
-from converge.resources.file.handles import mount_points
-from converge.resources.file.ownership import CARRIED, set_metadata
-from converge.resources.file.place import look, type_name
-from converge.resources.file.replacement import leftovers, temporary_name
-from converge.resources.file.traverse import Directories, sync_directory
+from converge.core.errors import NotYet, ResourceError
+from converge.host.fs.atomic import leftovers, temporary_name
+from converge.host.fs.descriptors import mount_points
+from converge.host.fs.dirfd import Directories, sync_directory
+from converge.host.fs.errors import explain
+from converge.host.fs.flags import open_flags
+from converge.host.fs.metadata import CARRIED, set_metadata
+from converge.host.fs.place import look, type_name
+from converge.host.fs.trust import Place, trusted
 from converge.resources.file.tree import Tree, remove_tree
-from converge.resources.file.trust import Place, trusted
 
 _LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _EXCHANGE = 2

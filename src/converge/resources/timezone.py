@@ -8,20 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import (
-    Adopted,
-    Change,
-    NotYet,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Permanent,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-)
+from converge.core.change import Change, Changes
+from converge.core.errors import NotYet, Permanent, ResourceError
+from converge.core.resource import Adopted, Owned, OwnsPath, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
 
 LOCALTIME = "/etc/localtime"
 """A link to the zone's file: localtime(5)."""
@@ -63,10 +53,10 @@ class Timezone(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(LOCALTIME), PathChanged(TIMEZONE), PathChanged(f"{ZONES}/{self.name}"))
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "only root can set the machine's time zone"
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         changes = []
         linked, named = _linked(), _named()
         if linked != self.name:
@@ -76,7 +66,7 @@ class Timezone(Resource):
         self._require_zone(tuple(changes))
         return tuple(changes)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         from converge.resources.file import File, Symlink
 
         for change in state:
@@ -98,7 +88,7 @@ class Timezone(Resource):
             raise ResourceError(f"{LOCALTIME} is no link to a time zone in {ZONES}, but {linked}")
         return Adopted(Timezone(linked))
 
-    def _require_zone(self, changes: State) -> None:
+    def _require_zone(self, changes: Changes) -> None:
         path = f"{ZONES}/{self.name}"
         try:
             with open(path, "rb") as file:

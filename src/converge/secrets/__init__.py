@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from converge.errors import ConvergeError
 from converge.secrets.redaction import Redactor
 
 if TYPE_CHECKING:
+    from converge.host.trust import Trust
     from converge.secrets.store import Store
-    from converge.trust import Trust
-
-
-class SecretError(ConvergeError):
-    """A secret, or the key to it, cannot be had. The sentence names it and never says its value."""
 
 
 class Secrets:

@@ -6,7 +6,7 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
-from converge.secrets import SecretError
+from converge.secrets.errors import SecretError
 from converge.secrets.keys import Keys
 
 if TYPE_CHECKING:

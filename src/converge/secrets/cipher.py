@@ -12,7 +12,7 @@ import os
 import re
 from base64 import b64decode, b64encode
 
-from converge.secrets import SecretError
+from converge.secrets.errors import SecretError
 
 SEALED = re.compile(r"ENC\[AES256:([^\]\s]*)\]")
 _NONCE = 12

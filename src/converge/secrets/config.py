@@ -8,7 +8,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from converge.secrets import SecretError, age
+from converge.secrets import age
+from converge.secrets.errors import SecretError
 from converge.secrets.keys import Keys
 from converge.secrets.sops import ENDINGS, decrypt_sops
 

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from converge.secrets import SecretError
 from converge.secrets.age import ENDING, is_age, open_age, seal_age
 from converge.secrets.cipher import Key
 from converge.secrets.config import place_in_toml
+from converge.secrets.errors import SecretError
+from converge.secrets.files import read_text, replace_bytes
 from converge.secrets.keys import Keys
-from converge.secrets.replacing import read_text, replace_bytes
 from converge.secrets.sealed_text import closed, opened
 from converge.secrets.sops import refuse_sops
 

@@ -6,9 +6,9 @@ import os
 import stat
 from pathlib import Path
 
-from converge.secrets import SecretError
+from converge.host.trust import weaknesses
 from converge.secrets.cipher import Key
-from converge.trust import weaknesses
+from converge.secrets.errors import SecretError
 
 _LONGEST = 64 * 1024
 _COMMAND_TAKES = 60.0
@@ -145,14 +145,14 @@ def _credential(name: str) -> str | None:
 
 def _output(command: str) -> str:
     """What the key command prints. Nothing of it gets into a message."""
-    from converge import process
-    from converge.process import words
-    from converge.process.variables import ours
-    from converge.resources.base import ResourceError
+    from converge.core.errors import ResourceError
+    from converge.host import process
+    from converge.host.process import command_line
+    from converge.host.process.variables import ours
 
     name = "CONVERGE_KEY_COMMAND"
     try:
-        argv = words.split(command)
+        argv = command_line.split(command)
         if not argv:
             raise SecretError(f"{name} is empty")
         result = process.run(argv, keep=ours(), timeout=_COMMAND_TAKES, limit=_LONGEST, errors=False)

@@ -9,10 +9,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, TextIO, cast
 
-from converge.urls import HIDDEN, credentials_in, may_have_any, places, without
+from converge.core.urls import HIDDEN, credentials_in, may_have_any, places, without
 
 if TYPE_CHECKING:
-    from converge.resources.base import Resource
+    from converge.core.resource import Resource
 
 __all__ = ["HIDDEN", "Redactor", "texts_in"]
 
@@ -143,7 +143,7 @@ class Redactor:
 @lru_cache(maxsize=256)
 def _options_of(kind: type[Resource]) -> Callable[[Resource], Iterable[object]]:
     """What gives the values of a kind's own options, without those that every kind has."""
-    from converge.resources.base import Resource
+    from converge.core.resource import Resource
 
     of_all = {field.name for field in dataclasses.fields(Resource)}
     own = [field.name for field in dataclasses.fields(kind) if field.init and field.name not in of_all]

@@ -9,8 +9,8 @@ import json
 import re
 from collections.abc import Callable
 
-from converge.secrets import SecretError
 from converge.secrets.cipher import SEALED, Key, seal, unseal
+from converge.secrets.errors import SecretError
 from converge.secrets.store import must_be_hidable
 
 _ANY_SEALED = re.compile(r"ENC\[AES256:[^\]\s]*\]?")

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from converge.secrets import SecretError
+from converge.secrets.errors import SecretError
 from converge.secrets.keys import Keys
 
 _PARSED = (".sops.yaml", ".sops.yml", ".sops.json")
@@ -29,9 +29,9 @@ _WHY = {
 
 def decrypt_sops(path: str, keys: Keys) -> bytes | Mapping[str, object]:
     """The text of a TOML file, or the values of another. Raises SecretError, without anything of its content."""
-    from converge import process
-    from converge.process.variables import ours
-    from converge.resources.base import NotYet, ResourceError
+    from converge.core.errors import NotYet, ResourceError
+    from converge.host import process
+    from converge.host.process.variables import ours
 
     output = "binary" if path.endswith(_WHOLE) else "json"
     # The old spelling, which every version of sops 3 knows.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from converge.errors import nearest
-from converge.secrets import SecretError
+from converge.core.errors import nearest
+from converge.host.trust import Trust
 from converge.secrets.cipher import is_sealed, parse, unseal
 from converge.secrets.config import Layer, is_encrypted, read_layer
+from converge.secrets.errors import SecretError
 from converge.secrets.forms import SHORTEST
 from converge.secrets.keys import Keys
 from converge.secrets.redaction import Redactor
 from converge.secrets.secret import Secret
-from converge.trust import Trust
 
 
 class Store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
-from converge.engine.events import Severity
+from converge.core.errors import Severity
 
 Mark: TypeAlias = Callable[[str], None]
 """Called on the event loop with the key of what should be looked at again."""

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from converge.resources.base import Every
+from converge.core.trigger import Every
 from converge.sources.base import Mark
 
 _Slot: TypeAlias = tuple[str, str]

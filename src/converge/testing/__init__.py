@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from converge.testing.simulation import Start, Step, Trial
     from converge.testing.site import MistakenBlueprint, Site, declare
-    from converge.testing.trial import Start, Step, Trial
 
 _PLACES = {
     "MistakenBlueprint": "converge.testing.site",
     "Site": "converge.testing.site",
     "declare": "converge.testing.site",
-    "Start": "converge.testing.trial",
-    "Step": "converge.testing.trial",
-    "Trial": "converge.testing.trial",
+    "Start": "converge.testing.simulation",
+    "Step": "converge.testing.simulation",
+    "Trial": "converge.testing.simulation",
 }
 
 __all__ = ["MistakenBlueprint", "Site", "Start", "Step", "Trial", "declare"]

@@ -14,14 +14,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import ResourceError
+from converge.core.resource import Need, Resource, Uses
 from converge.engine.ledger import Ledger
 from converge.engine.node import TaskVerb
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.graph.graph import as_ids, build_graph
-from converge.resources.base import IN_SYNC, Change, Need, Resource, ResourceError, State, Uses
 
-DRIFTED: State = (Change("value", "wrong", "right"),)
+DRIFTED: Changes = (Change("value", "wrong", "right"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Deed:
     id: str
     began: float
     ended: float
-    found: State | Exception
+    found: Changes | Exception
     noticed: float
     """Since when the engine knew that it had to look."""
     causes: tuple[str, ...] = ()
@@ -95,7 +97,7 @@ class Simulator:
         self.world = World(wrong={resource.id for resource in resources} if wrong else set(), unmet=set(unmet))
         self.deeds: list[Deed] = []
         self.ledger = Ledger()
-        self.drifts: dict[str, State] = {}
+        self.drifts: dict[str, Changes] = {}
         """What a check of a wrong one finds, where that is not simply DRIFTED."""
         self._resources = list(resources)
         self._included = included
@@ -131,7 +133,7 @@ class Simulator:
     def meet(self, id: str) -> None:
         """The condition of this one holds from now on, and news of that comes."""
         self.world.unmet.discard(id)
-        self.scheduler.mark_gate(id, self.now)
+        self.scheduler.mark_condition(id, self.now)
 
     def noise(self, id: str) -> None:
         """News of something that leaves it as it should be."""
@@ -148,7 +150,7 @@ class Simulator:
         for _ in range(most):
             for task in self.scheduler.take(self.now):
                 self._begin(task)
-            self.scheduler.teller.take()
+            self.scheduler.recorder.take()
             upcoming = self._agenda[0][0] if self._agenda else math.inf
             upcoming = min(upcoming, self.scheduler.next_due())
             if upcoming == math.inf or upcoming > until:
@@ -163,14 +165,14 @@ class Simulator:
         life, began, noticed = self._life, self.now, task.node.since
         middle = began + self.random.random() * 0.05
         end = middle + self.random.random() * 0.05
-        seen: list[State | Exception] = []
+        seen: list[Changes | Exception] = []
         self.at(middle, lambda: seen.append(self._effect(task)))
         self.at(end, lambda: self._end(task, life, began, middle, noticed, seen[0]))
 
-    def _effect(self, task: Task) -> State | Exception:
+    def _effect(self, task: Task) -> Changes | Exception:
         """What the call does to the world, or sees of it, at one instant between its beginning and its end."""
         id = task.node.resource.id
-        if task.verb == "gate":
+        if task.verb == "condition":
             return IN_SYNC
         if task.verb == "check":
             return self.drifts.get(id, DRIFTED) if id in self.world.wrong else IN_SYNC
@@ -187,7 +189,9 @@ class Simulator:
         self.world.refreshes_owed.pop(id, None)
         return IN_SYNC
 
-    def _end(self, task: Task, life: int, began: float, middle: float, noticed: float, seen: State | Exception) -> None:
+    def _end(
+        self, task: Task, life: int, began: float, middle: float, noticed: float, seen: Changes | Exception
+    ) -> None:
         if life != self._life:
             return
         node = task.node
@@ -195,8 +199,8 @@ class Simulator:
         took = self.now - began
         if isinstance(seen, Exception):
             self.scheduler.failed(node, seen, task.state, now=self.now, took=took)
-        elif task.verb == "gate":
-            self.scheduler.gated(node, met=node.resource.id not in self.world.unmet, now=self.now)
+        elif task.verb == "condition":
+            self.scheduler.condition_answered(node, met=node.resource.id not in self.world.unmet, now=self.now)
         elif task.verb == "check":
             self.scheduler.checked(node, seen, began=began, now=self.now, took=took)
         elif task.verb == "apply":

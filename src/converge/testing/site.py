@@ -6,15 +6,16 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from converge.declaration import BlueprintFunction, Shards
-from converge.errors import Mistake, Mistakes, nearest
+from converge.blueprints.load import Given, load
+from converge.blueprints.registry import BlueprintFunction
+from converge.blueprints.run import Shards
+from converge.core.errors import Mistake, Mistakes, nearest
+from converge.core.platform import Os, Platform, pretended_platform
+from converge.core.resource import Resource
 from converge.graph.graph import Graph
-from converge.loading import Given, load
-from converge.platform import Os, Platform, pretended_platform
-from converge.resources.base import Resource
 
 if TYPE_CHECKING:
-    from converge.testing.trial import Start, Trial
+    from converge.testing.simulation import Start, Trial
 
 R = TypeVar("R", bound=Resource)
 
@@ -36,7 +37,7 @@ def declare(
     """Run a blueprint for a pretended machine. This one is not looked at, and nothing is changed.
 
     ``blueprint`` is a function, a registered name, or a path such as ``site.py`` or ``site.py:web``. ``platform`` and
-    ``distro`` are what ``r.platform`` tells; a :class:`converge.platform.Platform` says all of it. ``in_shards`` is
+    ``distro`` are what ``r.platform`` tells; a :class:`~converge.core.platform.Platform` says all. ``in_shards`` is
     what ``r.in_shard`` answers. ``config`` names files of values for ``r.secret``. Further options are the blueprint's
     parameters; those that are called like one of these options go into ``parameters``.
 
@@ -146,7 +147,7 @@ class Site:
         ``start`` has the state of single resources by id: ``"right"``, ``"wrong"`` or ``"missing"``; ``rest`` is that
         of all others. What is to be absent is wrong while it is there. Applying what is in ``failing`` fails.
         """
-        from converge.testing.trial import simulate
+        from converge.testing.simulation import simulate
 
         for id in {*(start or {}), *failing}:
             self._position(id)

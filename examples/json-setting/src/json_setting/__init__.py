@@ -8,22 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converge.resources.base import (
-    IN_SYNC,
-    Change,
-    Inside,
-    Need,
-    NotYet,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-)
-from converge.resources.file.place import look
-from converge.resources.file.replacement import Replacement
-from converge.resources.file.traverse import Directories, sync_directory
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Inside, Need, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
+from converge.host.fs.atomic import Replacement
+from converge.host.fs.dirfd import Directories, sync_directory
+from converge.host.fs.place import look
 
 _WRITING = threading.Lock()
 """Each writes the whole file, and independent ones are applied side by side: one at a time, so that none is lost."""
@@ -60,14 +51,14 @@ class JsonSetting(Resource):
 
     # --- what it does ---
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         settings = self._read()
         if settings.get(self.key) == self.value:
             return IN_SYNC
         now = json.dumps(settings[self.key]) if self.key in settings else None
         return (Change(self.key, now, json.dumps(self.value), "create" if now is None else "update"),)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         with _WRITING:
             self._write(self._read() | {self.key: self.value})
 

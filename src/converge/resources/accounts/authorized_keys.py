@@ -8,32 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.accounts.base import ETC
+from converge.core.change import IN_SYNC, Change, Changes, Verb
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Need, Owned, OwnsHome, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
+from converge.resources.accounts.account import ETC
 from converge.resources.accounts.homes import likely_homes, usual_home
-from converge.resources.accounts.names import reference_mistakes
-from converge.resources.base import (
-    IN_SYNC,
-    Change,
-    Need,
-    NotYet,
-    Owned,
-    OwnsHome,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-    Verb,
-)
+from converge.resources.accounts.ssh_folder import FILE, FOLDER
+from converge.resources.accounts.validation import reference_mistakes
 
 if TYPE_CHECKING:
     import pwd
 
-    from converge.resources.accounts.keys import Key
-
-FOLDER = ".ssh"
-FILE = "authorized_keys"
+    from converge.resources.accounts.key_lines import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +50,7 @@ class AuthorizedKeys(Resource):
         return self.user
 
     def mistakes(self) -> Iterator[str]:
-        from converge.resources.accounts.keys import parse
+        from converge.resources.accounts.key_lines import parse
 
         yield from reference_mistakes("user", self.user)
         seen: dict[tuple[str, str, str], str] = {}
@@ -85,7 +72,7 @@ class AuthorizedKeys(Resource):
         if self.exact and self.revoked:
             yield "with exact=True no other keys are let in anyway; leave out revoked"
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return not self.keys
 
     def needs(self) -> Sequence[Need]:
@@ -100,10 +87,10 @@ class AuthorizedKeys(Resource):
         paths = [path for folder in folders for path in (folder, f"{folder}/{FILE}")]
         return [PathChanged(path) for path in (f"{ETC}/passwd", *paths)]
 
-    def moves(self) -> bool:
+    def triggers_vary(self) -> bool:
         return True  # with the home, which may not be known before the user is made
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         if os.geteuid() == 0:
             return None
         account = self._account()
@@ -115,10 +102,10 @@ class AuthorizedKeys(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         account = self._account()
         if account is None:
-            if self.absent():
+            if self.is_removal():
                 return IN_SYNC
             new = tuple(Change("keys", None, key.shown(), "create") for key in self._parsed(self.keys))
             raise NotYet(f"user {self.user} does not exist", f"user:{self.user}", new)
@@ -132,7 +119,7 @@ class AuthorizedKeys(Resource):
                 return (Change("keys", unknown, f"{len(self.keys)} keys", "unknown"),)
             return (*self._changes(lines), *folder.metadata_changes(must_exist=bool(self.keys)))
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         account = self._account()
         if account is None:
             raise NotYet(f"user {self.user} does not exist", f"user:{self.user}")
@@ -151,7 +138,7 @@ class AuthorizedKeys(Resource):
 
     def _changes(self, lines: list[str]) -> Iterator[Change]:
         """What becomes of each key, by comparing what is with what is to be."""
-        from converge.resources.accounts.keys import Key, is_entry, parse
+        from converge.resources.accounts.key_lines import Key, is_entry, parse
 
         new = self._merged(lines)
         if new == lines:
@@ -179,13 +166,13 @@ class AuthorizedKeys(Resource):
         return next((key.comment for key in self._parsed(self.keys) if key.entry() == entry), "")
 
     def _merged(self, lines: list[str]) -> list[str]:
-        from converge.resources.accounts.keys import merged
+        from converge.resources.accounts.key_lines import merged
 
         return merged(lines, self._parsed(self.keys), self._parsed(self.revoked), exact=self.exact)
 
     @staticmethod
     def _parsed(lines: Sequence[str]) -> list[Key]:
-        from converge.resources.accounts.keys import parse
+        from converge.resources.accounts.key_lines import parse
 
         return [key for key in map(parse, lines) if key is not None]
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.accounts.base import Account
-from converge.resources.accounts.names import name_mistakes, number_mistakes, reference_mistakes
-from converge.resources.base import Adopted, Need, State, Uses
+from converge.core.change import Changes
+from converge.core.resource import Adopted, Need, Uses
+from converge.resources.accounts.account import Account
+from converge.resources.accounts.validation import name_mistakes, number_mistakes, reference_mistakes
 
 if TYPE_CHECKING:
-    from converge.resources.accounts.database import Database
+    from converge.resources.accounts.linux.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Group(Account):
     kind: ClassVar[str] = "group"
     left_as_is = frozenset({"gid", "members"})
     platforms = ("linux",)
-    one_database: ClassVar[bool] = True
+    shared_source: ClassVar[bool] = True
     adoption = "by name"
 
     _: KW_ONLY
@@ -49,18 +50,18 @@ class Group(Account):
     def files(self) -> Sequence[str]:
         return ("group",)
 
-    def compare(self, database: Database) -> State:
-        from converge.resources.accounts.judging import group_changes
+    def compare(self, database: Database) -> Changes:
+        from converge.resources.accounts.linux.check import group_changes
 
         return group_changes(self, database)
 
-    def converge(self, state: State) -> None:
-        from converge.resources.accounts.changing import change_group
+    def converge(self, state: Changes) -> None:
+        from converge.resources.accounts.linux.apply import change_group
 
         change_group(self, state)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.accounts.adoption import adopt_group
+        from converge.resources.accounts.linux.adopt import adopt_group
 
         return adopt_group(name)

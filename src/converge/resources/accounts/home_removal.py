@@ -7,15 +7,16 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from converge.openflags import open_flags
-from converge.resources.base import Change, ResourceError
-from converge.resources.file.errors import shown
-from converge.resources.file.names import owner_name
+from converge.core.change import Change
+from converge.core.errors import ResourceError
+from converge.host.fs.errors import shown
+from converge.host.fs.flags import open_flags
+from converge.host.fs.owners import owner_name
 
 if TYPE_CHECKING:
-    from converge.resources.accounts.database import Database, UserEntry
-    from converge.resources.file.walk import Walk
-    from converge.resources.owned import Ownership
+    from converge.core.ownership import Ownership
+    from converge.host.fs.walk import Walk
+    from converge.resources.accounts.linux.database import Database, UserEntry
 
 MAIL = "/var/mail"
 """Where a user's mail is, in a file with the user's name (FHS 3.0, 5.11)."""
@@ -80,7 +81,7 @@ class _Home:
     """The directory, open, where there is one."""
 
     def __init__(self, user: UserEntry) -> None:
-        from converge.resources.file.entry import tidy_path
+        from converge.host.fs.paths import tidy_path
 
         self.user = user
         self._above, _, self.name = tidy_path(user.home).rpartition("/")
@@ -91,7 +92,7 @@ class _Home:
         user = self.user
         if not user.home.startswith("/") or ".." in user.home.split("/") or not self.name:
             return self  # such as /nonexistent/.. of a system account: nothing that userdel would remove either
-        from converge.resources.file.traverse import Directories
+        from converge.host.fs.dirfd import Directories
 
         with Directories() as directories:
             try:
@@ -114,8 +115,8 @@ class _Home:
 
     def require_unshared(self, database: Database) -> None:
         """Raises ResourceError where another user has a home there, however that is spelled or mounted."""
-        from converge.resources.file.handles import real_path
-        from converge.resources.file.resolving import Resolver
+        from converge.host.fs.descriptors import real_path
+        from converge.host.fs.resolve import Resolver
 
         assert self.handle is not None  # noqa: S101 - only asked for where it is
         real, mine = real_path(self.handle), os.fstat(self.handle)
@@ -129,7 +130,7 @@ class _Home:
 
     def require_unclaimed(self, ownership: Ownership) -> None:
         """Raises ResourceError where another resource owns something there."""
-        from converge.resources.file.handles import real_path
+        from converge.host.fs.descriptors import real_path
         from converge.resources.file.kept import held_below
 
         assert self.handle is not None  # noqa: S101 - only asked for where it is
@@ -139,8 +140,8 @@ class _Home:
 
     def count(self) -> int:
         """How many entries are in it. Raises ResourceError for an entry of somebody else."""
-        from converge.resources.file.handles import mount_points, real_path
-        from converge.resources.file.walk import Walk
+        from converge.host.fs.descriptors import mount_points, real_path
+        from converge.host.fs.walk import Walk
 
         assert self.handle is not None  # noqa: S101 - only asked for where it is
         real = real_path(self.handle)

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from converge.openflags import open_flags
-from converge.resources.accounts.authorized_keys import FILE, FOLDER
-from converge.resources.base import Change, NotYet, Refusal, ResourceError
-from converge.resources.file.names import owner_name
-from converge.resources.file.ownership import set_metadata
-from converge.resources.file.place import look, type_name
-from converge.resources.file.replacement import Replacement, looks_temporary
-from converge.resources.file.show import show_mode
-from converge.resources.file.traverse import Directories, is_empty, sync_directory
-from converge.resources.file.trust import TOP, is_public, trusted
+from converge.core.change import Change
+from converge.core.errors import NotYet, Refusal, ResourceError
+from converge.host.fs.atomic import Replacement, looks_temporary
+from converge.host.fs.dirfd import Directories, is_empty, sync_directory
+from converge.host.fs.flags import open_flags
+from converge.host.fs.metadata import set_metadata, show_mode
+from converge.host.fs.owners import owner_name
+from converge.host.fs.place import look, type_name
+from converge.host.fs.trust import TOP, is_public, trusted
 
 if TYPE_CHECKING:
     import pwd
@@ -203,3 +202,9 @@ class SshFolder:
                 f"{path} belongs to {owner_name(status.st_uid)}, and {self.account.pw_name} may have moved it there; "
                 f"remove it, or give it to {self.account.pw_name} if it is the right one"
             )
+
+
+FOLDER = ".ssh"
+
+
+FILE = "authorized_keys"

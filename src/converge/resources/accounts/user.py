@@ -8,32 +8,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.accounts.base import Account
-from converge.resources.accounts.names import (
+from converge.core.change import Changes
+from converge.core.ownership import NOTHING, Ownership
+from converge.core.resource import Adopted, Inside, Need, Owned, OwnsHome, OwnsTree, Uses
+from converge.core.trigger import PathChanged, Trigger
+from converge.resources.accounts.account import Account
+from converge.resources.accounts.validation import (
+    NEVER,
+    days,
     field_mistakes,
     name_mistakes,
     number_mistakes,
     path_mistakes,
     reference_mistakes,
 )
-from converge.resources.base import (
-    Adopted,
-    Inside,
-    Need,
-    Owned,
-    OwnsHome,
-    OwnsTree,
-    PathChanged,
-    State,
-    Trigger,
-    Uses,
-)
-from converge.resources.owned import NOTHING, Ownership
 
 if TYPE_CHECKING:
-    from converge.resources.accounts.database import Database
-
-NEVER = "never"
+    from converge.resources.accounts.linux.database import Database
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CRYPT = re.compile(r"\$[A-Za-z0-9,-]+\$[!-9;-~]+|[!*]+")
 """crypt(5): ``$id$…``, or what no password fits. The old forms without a ``$`` look like a password themselves."""
@@ -48,7 +39,7 @@ class User(Account):
     kind: ClassVar[str] = "user"
     left_as_is = frozenset({"uid", "group", "shell", "home", "comment", "password_hash", "locked", "expires"})
     platforms = ("linux",)
-    one_database: ClassVar[bool] = True
+    shared_source: ClassVar[bool] = True
     adoption = "by name"
     keeps_secret = frozenset({"password_hash"})
 
@@ -161,7 +152,7 @@ class User(Account):
         return known
 
     def owns(self) -> Iterable[Owned]:
-        if self.absent():
+        if self.is_removal():
             return
         yield OwnsHome(self.name)
         if self.home is not None and self.home != "/":
@@ -175,32 +166,23 @@ class User(Account):
             paths += likely_homes(self.name) if self.home is None else [self.home]
         return [*Account.triggers(self), *map(PathChanged, paths)]
 
-    def moves(self) -> bool:
+    def triggers_vary(self) -> bool:
         return bool(self.create_home) and self.home is None
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def compare(self, database: Database) -> State:
-        from converge.resources.accounts.judging import user_changes
+    def compare(self, database: Database) -> Changes:
+        from converge.resources.accounts.linux.check import user_changes
 
         return user_changes(self, database)
 
-    def converge(self, state: State) -> None:
-        from converge.resources.accounts.changing import change_user
+    def converge(self, state: Changes) -> None:
+        from converge.resources.accounts.linux.apply import change_user
 
         change_user(self, state)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.accounts.adoption import adopt_user
+        from converge.resources.accounts.linux.adopt import adopt_user
 
         return adopt_user(name)
-
-
-def days(text: str) -> int | None:
-    """A day as shadow(5) counts them, from 1970-01-01; None for never."""
-    if text == NEVER:
-        return None
-    from datetime import date
-
-    return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()

@@ -10,25 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import (
-    IN_SYNC,
-    Change,
-    Inside,
-    Need,
-    NotYet,
-    Owned,
-    OwnsTree,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-)
-from converge.resources.file.entry import path_mistakes, tidy_path
-from converge.resources.owned import NOTHING, Ownership
-from converge.resources.stirred import refuse_to_lose
-from converge.urls import hide_credentials
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.ownership import NOTHING, Ownership
+from converge.core.resource import Inside, Need, Owned, OwnsTree, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
+from converge.core.urls import hide_credentials
+from converge.host.fs.busy import refuse_to_lose
+from converge.host.fs.paths import path_mistakes, tidy_path
 
 if TYPE_CHECKING:
     from typing import Self
@@ -115,7 +104,7 @@ class Archive(Resource):
         own = (PathChanged(self.dest), PathChanged(f"{self.dest}/{STAMP}"))
         return own if self._is_url() else (*own, PathChanged(self._path()))
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         if os.geteuid() == 0:
             return None
         if self.owner is not None or self.group is not None:
@@ -127,7 +116,7 @@ class Archive(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         from converge.resources.staging import look_at
 
         try:
@@ -142,7 +131,7 @@ class Archive(Resource):
         except PermissionError:
             return (Change("archive", f"unknown (not readable by uid {os.geteuid()})", self._shown(), "unknown"),)
 
-    def _compare(self, status: os.stat_result, wanted: str) -> State:
+    def _compare(self, status: os.stat_result, wanted: str) -> Changes:
         stamp = self._stamp()
         if stamp == {"sha256": wanted, "strip": self.strip}:
             return tuple(self._foreign(status)) or IN_SYNC
@@ -159,7 +148,7 @@ class Archive(Resource):
         self._require_replaceable()
         return (Change("archive", "other things", self._shown(wanted)),)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         if any(change.property == "archive" for change in state):
             self._unpack()
             return
@@ -226,7 +215,7 @@ class Archive(Resource):
         """What is there was unpacked from; None where that is not known."""
         import json
 
-        from converge.resources.file.traverse import read_safely
+        from converge.host.fs.dirfd import read_safely
 
         try:
             with open(read_safely(f"{self.dest}/{STAMP}"), "rb") as file:
@@ -236,7 +225,7 @@ class Archive(Resource):
         return stamp if isinstance(stamp, dict) else None
 
     def _ids(self) -> tuple[int | None, int | None]:
-        from converge.resources.file.names import Names
+        from converge.host.fs.owners import Names
 
         names = Names()
         return (
@@ -244,16 +233,15 @@ class Archive(Resource):
             None if self.group is None else names.gid(self.group, self.dest),
         )
 
-    def _creation(self) -> State:
+    def _creation(self) -> Changes:
         owners = (("owner", self.owner), ("group", self.group))
         declared = [Change(what, None, str(name), "create") for what, name in owners if name is not None]
         return (Change("archive", None, self._shown(), "create"), *declared)
 
     def _foreign(self, status: os.stat_result) -> Iterator[Change]:
         """Owner and group of the directory, where they are others."""
-        from converge.resources.file.names import group_name, owner_name
-        from converge.resources.file.ownership import CARRIED
-        from converge.resources.file.show import show_mode
+        from converge.host.fs.metadata import CARRIED, show_mode
+        from converge.host.fs.owners import group_name, owner_name
 
         uid, gid = self._ids()
         if uid not in (None, status.st_uid):

@@ -8,9 +8,9 @@ import tempfile
 import time
 from typing import IO, TYPE_CHECKING
 
-from converge.resources.base import NotYet, ResourceError
-from converge.resources.file.traverse import read_safely
-from converge.urls import hide_credentials
+from converge.core.errors import NotYet, ResourceError
+from converge.core.urls import hide_credentials
+from converge.host.fs.dirfd import read_safely
 
 if TYPE_CHECKING:
     from urllib.request import Request

@@ -16,9 +16,9 @@ import zipfile
 import zlib
 from typing import IO
 
-from converge.openflags import open_flags
+from converge.core.errors import ResourceError
+from converge.host.fs.flags import open_flags
 from converge.resources.archive.zipnames import zip_name
-from converge.resources.base import ResourceError
 
 _FILE = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC")
 _PIECE = 1 << 20

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 
 SUCCESS: Final = 1
 FAILURE: Final = 2

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import IN_SYNC, Adopted, Change, Every, Resource, ResourceError, State, Trigger, Verb
+from converge.core.change import IN_SYNC, Change, Changes, Verb
+from converge.core.errors import ResourceError
+from converge.core.resource import Adopted, Resource
+from converge.core.trigger import Every, Trigger
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,7 +25,7 @@ class AuditPolicy(Resource):
     kind: ClassVar[str] = "auditpolicy"
     left_as_is = frozenset({"success", "failure"})
     platforms = ("windows",)
-    at_once: ClassVar[bool] = True
+    batch_check: ClassVar[bool] = True
     adoption = "by name"
 
     name: str
@@ -65,7 +68,7 @@ class AuditPolicy(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (Every(_EVERY),)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return "only an administrator may see and change what is audited"
 
     def group_key(self, verb: Verb) -> str | None:
@@ -79,7 +82,7 @@ class AuditPolicy(Resource):
         return Adopted(cls(name, success=bool(now & calls.SUCCESS), failure=bool(now & calls.FAILURE)))
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
         from converge.resources.auditpolicy import calls
 
         found: Sequence[int | ResourceError]
@@ -94,7 +97,7 @@ class AuditPolicy(Resource):
             yield now if isinstance(now, ResourceError) else _differs(each, now)
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[Self, State]]) -> Iterator[Exception | None]:
+    def apply_many(cls, work: Sequence[tuple[Self, Changes]]) -> Iterator[Exception | None]:
         from converge.resources.auditpolicy import calls
 
         guids = [each.guid() for each, _ in work]
@@ -130,12 +133,12 @@ def _wanted(it: AuditPolicy, now: int) -> int:
     return now
 
 
-def _differs(it: AuditPolicy, now: int) -> State:
+def _differs(it: AuditPolicy, now: int) -> Changes:
     wanted = _wanted(it, now)
     return IN_SYNC if now == wanted else (Change("audited", _shown(now), _shown(wanted)),)
 
 
-def _unknown(it: AuditPolicy) -> State:
+def _unknown(it: AuditPolicy) -> Changes:
     logged = ((it.success, "success"), (it.failure, "failure"))
     wanted = ", ".join(what if yes else f"no {what}" for yes, what in logged if yes is not None)
     return (Change("audited", "unknown (only an administrator can see it)", wanted, "unknown"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from converge.errors import nearest
+from converge.core.errors import nearest
 
 SUBCATEGORIES: Final = {
     "Security State Change": 0x10,

@@ -8,13 +8,13 @@ import stat
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from converge.openflags import open_flags
-from converge.paths import ensure_dir, state_dir
-from converge.resources.base import ResourceError
-from converge.resources.file.content import READ, SMALL, read
-from converge.resources.file.errors import explain, shown
-from converge.resources.file.replacement import write_all
-from converge.resources.file.traverse import sync_directory
+from converge.core.errors import ResourceError
+from converge.host.fs.atomic import write_all
+from converge.host.fs.content import READ, SMALL, read
+from converge.host.fs.dirfd import sync_directory
+from converge.host.fs.errors import explain, shown
+from converge.host.fs.flags import open_flags
+from converge.host.state_dirs import ensure_dir, state_dir
 
 _LONGEST = 200
 _CREATE = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC")

@@ -9,45 +9,33 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
-from converge.openflags import open_flags
-from converge.resources.base import (
-    IN_SYNC,
-    Adopted,
-    Change,
-    Need,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Permanent,
-    ResourceError,
-    State,
-    Trigger,
-)
-from converge.resources.file import acl
-from converge.resources.file.batch import Batch
-from converge.resources.file.entry import Entry, list_needs
-from converge.resources.file.errors import shown
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import Permanent, ResourceError
+from converge.core.ownership import NOTHING, Ownership
+from converge.core.resource import Adopted, Need, Owned, OwnsPath
+from converge.core.trigger import PathChanged, Trigger
+from converge.host.fs import acl
+from converge.host.fs.batch import Batch
+from converge.host.fs.descriptors import mount_points, real_path
+from converge.host.fs.dirfd import is_empty, sync_directory
+from converge.host.fs.errors import shown
+from converge.host.fs.flags import open_flags
+from converge.host.fs.metadata import Metadata, settle, show_mode
+from converge.host.fs.place import find_folder, is_link, look, need_folder, refuse
+from converge.host.fs.trust import Place, trusted
+from converge.resources.file.entry import Entry, list_needs, mode_mistakes
 from converge.resources.file.foreign import refuse_foreign
-from converge.resources.file.handles import mount_points, real_path
 from converge.resources.file.kept import Kept, held_below, kept_below
-from converge.resources.file.mistakes import mode_mistakes
 from converge.resources.file.ownership import (
-    Metadata,
     declared_lists,
     foretold_lists,
     foretold_ownership,
     metadata_changes,
     owner_ids,
-    settle,
     wanted_metadata,
 )
-from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse
 from converge.resources.file.purge import NoTransaction, count_below, show_count, unowned
-from converge.resources.file.show import show_mode
-from converge.resources.file.traverse import is_empty, sync_directory
 from converge.resources.file.tree import Tree, holds_mount, remove_tree
-from converge.resources.file.trust import Place, trusted
-from converge.resources.owned import NOTHING, Ownership
 
 _PLACE = open_flags("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 
@@ -129,11 +117,11 @@ class Directory(Entry):
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.file.adoption import adopt_directory
+        from converge.resources.file.adopt import adopt_directory
 
         return adopt_directory(name)
 
-    def compare(self, batch: Batch) -> State:
+    def compare(self, batch: Batch) -> Changes:
         folder = find_folder(self, batch)
         status = None if folder is None else look(folder, self.name())
         if self.state == "absent":
@@ -149,7 +137,7 @@ class Directory(Entry):
             self._refuse_foreign(folder, place, wanted)
         return (*changes, *self._entry_changes(folder, batch))
 
-    def creation(self) -> State:
+    def creation(self) -> Changes:
         mode = self.new_mode if self.mode is None else self.mode
         return (
             Change("state", None, "present", "create"),
@@ -158,7 +146,7 @@ class Directory(Entry):
             *foretold_ownership(self),
         )
 
-    def converge(self, state: State, batch: Batch) -> None:
+    def converge(self, state: Changes, batch: Batch) -> None:
         if self.state == "absent":
             self._remove(batch)
             return
@@ -224,7 +212,7 @@ class Directory(Entry):
         # The set-group-id bit and the lists may come from the directory it is in; only a declared mode drops them.
         return Metadata(uid, gid, self.new_mode | (made.st_mode & stat.S_ISGID))
 
-    def _removal(self, folder: int | None, status: os.stat_result | None) -> State:
+    def _removal(self, folder: int | None, status: os.stat_result | None) -> Changes:
         if folder is None or status is None:
             return IN_SYNC
         if not stat.S_ISDIR(status.st_mode):
@@ -290,7 +278,7 @@ class Directory(Entry):
             owner = ":".join(str(part) for part in (self.owner, self.group) if part is not None)
             yield Change("entry", f"{_listed(sorted(names), count)} owned otherwise", f"owned by {owner}")
 
-    def _converge_entries(self, state: State, handle: int, batch: Batch) -> None:
+    def _converge_entries(self, state: Changes, handle: int, batch: Batch) -> None:
         entries = [change for change in state if change.property == "entry"]
         if not entries:
             return

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal, TypeAlias
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 from converge.resources.file.patterns import is_found, pattern_mistake
 
 Presence: TypeAlias = Literal["present", "absent"]

@@ -7,30 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from converge.resources.base import (
-    Change,
-    Inside,
-    Need,
-    NotYet,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-    Verb,
-)
-from converge.resources.file.batch import Batch
-from converge.resources.file.errors import explain, shown
-from converge.resources.file.names import me
+from converge.core.change import Change, Changes, Verb
+from converge.core.errors import NotYet, ResourceError
+from converge.core.resource import Inside, Need, Owned, OwnsPath, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
+from converge.host.fs.batch import Batch
+from converge.host.fs.errors import explain, shown
+from converge.host.fs.owners import me
+from converge.host.fs.paths import PathLike, as_text, path_mistakes, tidy_path
 from converge.resources.file.ownership import foretold_ownership
 
 if TYPE_CHECKING:
     from typing import Self
-
-PathLike: TypeAlias = str | bytes | os.PathLike[str]
 Presence: TypeAlias = Literal["present", "absent"]
 
 
@@ -93,7 +81,7 @@ class Entry(Resource):
         if self.state == "absent" and self.parents:
             yield 'parents=True has no meaning with state="absent"'
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state == "absent"
 
     def needs(self) -> Sequence[Need]:
@@ -110,12 +98,12 @@ class Entry(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(self.at),)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         if os.geteuid() == 0:
             return None
-        from converge.resources.file.privilege import why_root
+        from converge.resources.file.privilege import needs_root
 
-        return why_root(self)
+        return needs_root(self)
 
     def group_key(self, verb: Verb) -> str | None:
         """Checks all go together; what may be applied together differs."""
@@ -123,30 +111,30 @@ class Entry(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def compare(self, batch: Batch) -> State:
+    def compare(self, batch: Batch) -> Changes:
         """All that differs."""
         raise NotImplementedError
 
-    def creation(self) -> State:
+    def creation(self) -> Changes:
         """What making it anew comes to. Looks up no owner and no group: they may come later."""
         raise NotImplementedError
 
-    def converge(self, state: State, batch: Batch) -> None:
+    def converge(self, state: Changes, batch: Batch) -> None:
         """Put right what ``state`` says."""
         raise NotImplementedError
 
-    def unknown(self) -> State:
+    def unknown(self) -> Changes:
         """What to report where we may not look."""
         return (Change("state", f"unknown (not readable by {me()})", self.state, "unknown"),)
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
         with Batch() as batch:
             for resource in resources:
                 yield judged(resource, batch)
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[Self, State]]) -> Iterator[Exception | None]:
+    def apply_many(cls, work: Sequence[tuple[Self, Changes]]) -> Iterator[Exception | None]:
         with Batch() as batch:
             for resource, state in work:
                 try:
@@ -161,12 +149,12 @@ class Entry(Resource):
 
 def list_needs(*lists: Sequence[str]) -> Iterator[Need]:
     """The users and groups that access lists name."""
-    from converge.resources.file.acl import named
+    from converge.host.fs.acl import named
 
     return (Uses(id) for entries in lists for id in named(entries))
 
 
-def judged(entry: Entry, batch: Batch) -> State | Exception:
+def judged(entry: Entry, batch: Batch) -> Changes | Exception:
     """The result of one check."""
     try:
         return _seen(entry, batch)
@@ -178,7 +166,7 @@ def judged(entry: Entry, batch: Batch) -> State | Exception:
         return error
 
 
-def _foretold(entry: Entry, batch: Batch) -> State:
+def _foretold(entry: Entry, batch: Batch) -> Changes:
     """What would be done once all is there that it stands on. Empty where that cannot be told yet."""
     try:
         folder = batch.directories.open(entry.folder())
@@ -193,44 +181,35 @@ def _foretold(entry: Entry, batch: Batch) -> State:
     return tuple(foretold_ownership(entry, "update"))
 
 
-def _seen(entry: Entry, batch: Batch) -> State:
+def _seen(entry: Entry, batch: Batch) -> Changes:
     try:
         return entry.compare(batch)
     except PermissionError:
         return entry.unknown()
 
 
-def refuse_unknown(entry: Entry, state: State) -> None:
+def refuse_unknown(entry: Entry, state: Changes) -> None:
     """What could not be read cannot be put right."""
     if any(change.action == "unknown" for change in state):
         raise ResourceError(f"{shown(entry.at)}: permission denied for {me()}, so its state is unknown")
 
 
-# --- paths ------------------------------------------------------------------------------------------------
+_DECIMAL = {440, 444, 500, 550, 555, 600, 640, 644, 660, 664, 666, 700, 710, 711, 750, 751, 755, 770, 771, 775, 777}
+"""Numbers that are common modes when read as octal, and hardly any when taken as they are."""
 
 
-def as_text(path: object) -> str:
-    """A path as text, where undecodable bytes are escaped. Anything that is no path is left for mistakes()."""
-    if isinstance(path, str | bytes | os.PathLike):
-        return os.fsdecode(path)
-    return repr(path)
-
-
-def tidy_path(path: str) -> str:
-    """The same path without ``.``, empty names and a slash at its end."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    return ("/" if path.startswith("/") else "") + "/".join(parts)
-
-
-def path_mistakes(path: str) -> Iterator[str]:
-    """Whatever is wrong with a path."""
-    if not path.startswith("/"):
-        yield f"the path {shown(path)!r} is not absolute; begin it with /"
-    if ".." in path.split("/"):
-        yield f"the path {shown(path)} holds ..; write out where it leads"
-    if "\0" in path:
-        yield f"the path {shown(path)} holds a zero byte"
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        yield f"the path {path!r} cannot be written in the encoding of the file system"
+def mode_mistakes(mode: object) -> Iterator[str]:
+    """Whatever is wrong with permissions."""
+    if mode is None:
+        return
+    if isinstance(mode, str):
+        digits = mode.removeprefix("0o").lstrip("0") or "0"
+        yield (
+            f"mode={mode!r} is text; write 0o{digits}" if digits.isdecimal() else f"mode={mode!r} is text; write 0o644"
+        )
+    elif isinstance(mode, bool) or not isinstance(mode, int):
+        yield f"mode={mode!r} is no mode; write it as 0o644"
+    elif mode in _DECIMAL or (mode > 0o7777 and set(str(mode)) <= set("01234567") and len(str(mode)) == 4):
+        yield f"mode={mode} looks like octal digits without their 0o; write 0o{mode}"
+    elif not 0 <= mode <= 0o7777:
+        yield f"mode={mode} is out of range; a mode lies between 0 and 0o7777"

@@ -10,11 +10,11 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from converge.resources.base import Permanent
-from converge.resources.file.errors import shown
-from converge.resources.file.names import owner_name
-from converge.resources.file.ownership import Metadata
-from converge.resources.file.trust import Place, is_public, trusted
+from converge.core.errors import Permanent
+from converge.host.fs.errors import shown
+from converge.host.fs.metadata import Metadata
+from converge.host.fs.owners import owner_name
+from converge.host.fs.trust import Place, is_public, trusted
 
 if TYPE_CHECKING:
     from converge.resources.file.entry import Entry

@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Callable
 
-from converge.openflags import open_flags
-from converge.resources.file.handles import MARKS_PLACES
-from converge.resources.file.ownership import Metadata, settle
+from converge.host.fs.descriptors import MARKS_PLACES
+from converge.host.fs.flags import open_flags
+from converge.host.fs.metadata import Metadata, settle
 
 _PLACE = open_flags("O_PATH", "O_NOFOLLOW", "O_CLOEXEC")
 

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from converge.paths import runtime_dir, state_dir
-from converge.resources.base import NotYet, Owned, OwnsHome, OwnsLinks, OwnsPath, OwnsTree
-from converge.resources.file.names import Names
-from converge.resources.file.replacement import leftovers
-from converge.resources.file.resolving import Resolver
-from converge.resources.owned import Claim, Ownership, is_closed, is_irreplaceable
+from converge.core.errors import NotYet
+from converge.core.ownership import Claim, Ownership, is_closed, is_irreplaceable
+from converge.core.resource import Owned, OwnsHome, OwnsLinks, OwnsPath, OwnsTree
+from converge.host.fs.atomic import leftovers
+from converge.host.fs.owners import Names
+from converge.host.fs.resolve import Resolver
+from converge.host.state_dirs import runtime_dir, state_dir
 
 _PACKAGE_TEMPORARY: Final = re.compile(
     r".*\.dpkg-(new|tmp)|.*;[0-9a-f]{8}|\.apk\.[0-9a-f]+|.*\.pkg\.tar(\.\w+)?\.part", re.DOTALL

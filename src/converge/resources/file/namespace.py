@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from converge.resources.file.replacement import Replacement, looks_temporary
-from converge.resources.file.traverse import Directories
+from converge.host.fs.atomic import Replacement, looks_temporary
+from converge.host.fs.dirfd import Directories
 
 _CLONE_NEWNS = 0x00020000  # linux/sched.h
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18  # linux/mount.h

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from converge.resources.base import ResourceError
-from converge.resources.file.errors import shown
-from converge.resources.file.names import Names, me
+from converge.core.errors import ResourceError
+from converge.host.fs.errors import shown
+from converge.host.fs.owners import Names, me
 
 if TYPE_CHECKING:
     from converge.resources.file.entry import Entry
 
 
-def why_root(entry: Entry) -> str | None:
+def needs_root(entry: Entry) -> str | None:
     """The reason why we, who are not root, cannot keep this entry as declared."""
     return _foreign(entry) or _no_access(entry)
 

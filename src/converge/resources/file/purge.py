@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from converge.resources.base import Busy
-from converge.resources.file.errors import shown
-from converge.resources.file.handles import mount_points, real_path
+from converge.core.errors import Busy
+from converge.host.fs.descriptors import mount_points, real_path
+from converge.host.fs.errors import shown
+from converge.host.fs.walk import Walk
 from converge.resources.file.kept import Kept, is_package_temporary
-from converge.resources.file.walk import Walk
 from converge.resources.package import locks
 
 MOST_COUNTED: Final = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 
-from converge.resources.file.content import SMALL, Content, digest, size_of
+from converge.host.fs.content import SMALL, Content, digest, size_of
 
 _SHORT = 1024
 _LINE = 80
@@ -13,11 +13,6 @@ _MOST_LINES = 60
 HIDDEN = "(sensitive)"
 _CONTROL = frozenset(range(32)) - {9, 10, 12, 13} | {127}
 """What a terminal could take for a command."""
-
-
-def show_mode(mode: int) -> str:
-    """``0644``."""
-    return f"{mode:04o}"
 
 
 def show_size(size: int) -> str:

@@ -8,15 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
-from converge.openflags import open_flags
-from converge.resources.base import IN_SYNC, Adopted, Change, ResourceError, State
-from converge.resources.file.batch import Batch
-from converge.resources.file.entry import Entry, PathLike, as_text
-from converge.resources.file.errors import shown
-from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes, set_metadata
-from converge.resources.file.place import find_folder, is_link, look, need_folder, refuse, remove, type_name
-from converge.resources.file.replacement import temporary_name
-from converge.resources.file.traverse import sync_directory
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import ResourceError
+from converge.core.resource import Adopted
+from converge.host.fs.atomic import temporary_name
+from converge.host.fs.batch import Batch
+from converge.host.fs.dirfd import sync_directory
+from converge.host.fs.errors import shown
+from converge.host.fs.flags import open_flags
+from converge.host.fs.metadata import set_metadata
+from converge.host.fs.paths import PathLike, as_text
+from converge.host.fs.place import find_folder, is_link, look, need_folder, refuse, remove, type_name
+from converge.resources.file.entry import Entry
+from converge.resources.file.ownership import foretold_ownership, owner_ids, ownership_changes
 
 if TYPE_CHECKING:
     from typing import Self
@@ -47,7 +51,7 @@ class Symlink(Entry):
         if "\0" in self._target():
             yield "the target of a symbolic link cannot hold a zero byte"
 
-    def compare(self, batch: Batch) -> State:
+    def compare(self, batch: Batch) -> Changes:
         folder = find_folder(self, batch)
         status = None if folder is None else look(folder, self.name())
         if self.state == "absent":
@@ -63,10 +67,10 @@ class Symlink(Entry):
             changes.append(Change("target", shown(now), shown(self._target())))
         return (*changes, *ownership_changes(self, status, batch))
 
-    def creation(self) -> State:
+    def creation(self) -> Changes:
         return (Change("target", None, shown(self._target()), "create"), *foretold_ownership(self))
 
-    def converge(self, state: State, batch: Batch) -> None:
+    def converge(self, state: Changes, batch: Batch) -> None:
         if self.state == "absent":
             self._remove(batch)
             return
@@ -81,13 +85,13 @@ class Symlink(Entry):
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.file.adoption import adopt_symlink
+        from converge.resources.file.adopt import adopt_symlink
 
         return adopt_symlink(name)
 
     @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:
-        from converge.resources.file.tidying import tidy
+        from converge.resources.file.apply import tidy
 
         tidy([resource.at for resource in resources])
 
@@ -100,7 +104,7 @@ class Symlink(Entry):
         if not self.force:
             refuse(self, status, "set force=True to replace it by a symbolic link")
 
-    def _removal(self, status: os.stat_result | None) -> State:
+    def _removal(self, status: os.stat_result | None) -> Changes:
         if status is None:
             return IN_SYNC
         if not is_link(status):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from converge.resources.base import NotYet, ResourceError
-from converge.resources.file.errors import explain, shown
-from converge.resources.file.traverse import read_safely
+from converge.core.errors import NotYet, ResourceError
+from converge.host.fs.dirfd import read_safely
+from converge.host.fs.errors import explain, shown
 
 if TYPE_CHECKING:
     import jinja2

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from converge.openflags import open_flags
-from converge.resources.base import Permanent, ResourceError
-from converge.resources.file.comparison import is_exposed
-from converge.resources.file.errors import shown
+from converge.core.errors import Permanent, ResourceError
+from converge.host.fs.descriptors import mount_points, real_path
+from converge.host.fs.dirfd import sync_directory
+from converge.host.fs.errors import shown
+from converge.host.fs.flags import open_flags
+from converge.host.fs.owners import owner_name
+from converge.host.fs.place import look
+from converge.host.fs.walk import Walk
+from converge.resources.file.check import is_exposed
 from converge.resources.file.giving import give
-from converge.resources.file.handles import mount_points, real_path
 from converge.resources.file.kept import Kept
-from converge.resources.file.names import owner_name
-from converge.resources.file.place import look
-from converge.resources.file.traverse import sync_directory
-from converge.resources.file.walk import Walk
 
 _LIST = open_flags("O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 

@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from converge.openflags import open_flags
-from converge.paths import ensure_dir, runtime_dir
-from converge.resources.base import ResourceError
-from converge.resources.file.errors import explain
-from converge.resources.file.place import look
-from converge.resources.file.replacement import Replacement, temporary_name
-from converge.resources.file.traverse import sync_directory
-from converge.resources.file.validation import command_words, validate
+from converge.core.errors import ResourceError
+from converge.host.fs.atomic import Replacement, temporary_name
+from converge.host.fs.dirfd import sync_directory
+from converge.host.fs.errors import explain
+from converge.host.fs.flags import open_flags
+from converge.host.fs.place import look
+from converge.host.state_dirs import ensure_dir, runtime_dir
+from converge.resources.file.validate_command import command_words, validate
 
 if TYPE_CHECKING:
-    from converge.resources.file.regular import File
+    from converge.resources.file.file import File
 
 _APART = "the whole configuration with the new file (in a private mount namespace)"
 _LIVE = "the whole configuration with the new file (which was live for the test)"

@@ -7,16 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import ClassVar, Literal
 
-from converge.resources.base import (
-    FirewallChanged,
-    Need,
-    PathChanged,
-    Resource,
-    State,
-    Trigger,
-    Uses,
-    Verb,
-)
+from converge.core.change import Changes, Verb
+from converge.core.resource import Need, Resource, Uses
+from converge.core.trigger import FirewallChanged, PathChanged, Trigger
 from converge.resources.firewall.rule import Direction, rule_names
 
 
@@ -30,7 +23,7 @@ class FirewallPolicy(Resource):
 
     kind: ClassVar[str] = "firewall_policy"
     platforms = ("linux",)
-    at_once = True
+    batch_check = True
 
     direction: Direction
     """``inbound`` to this machine or ``outbound`` from it; its id is ``firewall_policy:DIRECTION``."""
@@ -41,12 +34,12 @@ class FirewallPolicy(Resource):
     """Allow the port that the SSH server listens on, whatever that is, where no declared rule says otherwise."""
 
     peers: tuple[str, ...] | None = field(default=None, init=False, repr=False)
-    """The names of all rules of the blueprint, in its order; None until :meth:`among` told."""
+    """The names of all rules of the blueprint, in its order; None until :meth:`with_declared_ids` told."""
 
     def identity(self) -> str:
         return self.direction
 
-    def among(self, ids: Collection[str]) -> FirewallPolicy:
+    def with_declared_ids(self, ids: Collection[str]) -> FirewallPolicy:
         copy = replace(self)
         object.__setattr__(copy, "where", self.where)
         object.__setattr__(copy, "peers", rule_names(ids))
@@ -58,24 +51,24 @@ class FirewallPolicy(Resource):
     def triggers(self) -> Sequence[Trigger]:
         if self.action == "allow" or not self.keep_ssh:
             return (FirewallChanged(),)
-        from converge.resources.firewall.ssh import CONFIGURATION
+        from converge.resources.firewall.nftables.ssh_ports import CONFIGURATION
 
         return (FirewallChanged(), *(PathChanged(path, deep=True) for path in CONFIGURATION))
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "only root can change the firewall"
 
     def group_key(self, verb: Verb) -> str | None:
         return verb
 
     @classmethod
-    def check_many(cls, resources: Sequence[FirewallPolicy]) -> Iterator[State | Exception]:
-        from converge.resources.firewall import policies
+    def check_many(cls, resources: Sequence[FirewallPolicy]) -> Iterator[Changes | Exception]:
+        from converge.resources.firewall.nftables import default_policies
 
-        return policies.check(resources)
+        return default_policies.check(resources)
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[FirewallPolicy, State]]) -> Iterator[Exception | None]:
-        from converge.resources.firewall import policies
+    def apply_many(cls, work: Sequence[tuple[FirewallPolicy, Changes]]) -> Iterator[Exception | None]:
+        from converge.resources.firewall.nftables import default_policies
 
-        return policies.apply(work)
+        return default_policies.apply(work)

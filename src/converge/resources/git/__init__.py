@@ -9,25 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import (
-    IN_SYNC,
-    Busy,
-    Change,
-    Inside,
-    Need,
-    NotYet,
-    Owned,
-    OwnsTree,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-)
-from converge.resources.file.entry import path_mistakes, tidy_path
-from converge.resources.stirred import refuse_to_lose
-from converge.urls import hide_credentials
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import Busy, NotYet, ResourceError
+from converge.core.resource import Inside, Need, Owned, OwnsTree, Resource, Uses
+from converge.core.trigger import PathChanged, Trigger
+from converge.core.urls import hide_credentials
+from converge.host.fs.busy import refuse_to_lose
+from converge.host.fs.paths import path_mistakes, tidy_path
 
 if TYPE_CHECKING:
     from typing import Self
@@ -109,8 +97,8 @@ class Git(Resource):
         own = ("", "/.git/HEAD", "/.git/config", "/.git/index")
         return tuple(PathChanged(self.dest + name) for name in own)
 
-    def why_root(self) -> str | None:
-        from converge import process
+    def needs_root(self) -> str | None:
+        from converge.host import process
 
         if os.geteuid() == 0:
             return None
@@ -127,7 +115,7 @@ class Git(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         from converge.resources.staging import look_at
 
         created = (Change("checkout", None, self._shown(), "create"),)
@@ -136,7 +124,7 @@ class Git(Resource):
             self._account()
             if status is None or not os.listdir(self.dest):
                 return created
-            if self.why_root():
+            if self.needs_root():
                 return (Change("checkout", "unknown (only root can tell)", self._shown(), "unknown"),)
             self._require_checkout(status)
             return self._settled()
@@ -145,7 +133,7 @@ class Git(Resource):
         except PermissionError:
             return (Change("checkout", f"unknown (not readable by uid {os.geteuid()})", self._shown(), "unknown"),)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         from converge.resources.git import commands
 
         properties = {change.property for change in state}
@@ -163,7 +151,7 @@ class Git(Resource):
 
         tidy_staged(resource.dest for resource in resources)
 
-    def _settled(self) -> State:
+    def _settled(self) -> Changes:
         from converge.resources.git.commands import Unreadable
 
         try:
@@ -181,7 +169,7 @@ class Git(Resource):
             return True
         return abs(time.time() - changed) < _SETTLED
 
-    def _compare(self) -> State:
+    def _compare(self) -> Changes:
         from converge.resources.git import commands
 
         if os.path.lexists(lock := f"{self.dest}/.git/index.lock"):
@@ -213,7 +201,7 @@ class Git(Resource):
             staging.publish()
 
     def _require_checkout(self, status: os.stat_result) -> None:
-        from converge.resources.file.names import owner_name
+        from converge.host.fs.owners import owner_name
 
         if not os.path.lexists(f"{self.dest}/.git"):
             refuse_to_lose(self.dest, f"{self.dest} holds other things and is no checkout; move them away")
@@ -225,7 +213,7 @@ class Git(Resource):
 
     def _account(self) -> tuple[int | None, int | None]:
         """The user and group that the checkout is to have; NotYet where there is no such user."""
-        from converge import process
+        from converge.host import process
 
         user = self.runs_as()
         if user is None:
@@ -239,7 +227,7 @@ class Git(Resource):
         Where others could exchange a checkout while git is at work in it, git is not run as root, but as the owner of
         the place: its paths could lead it anywhere.
         """
-        from converge.resources.file.names import owner_name
+        from converge.host.fs.owners import owner_name
         from converge.resources.staging import place_at
 
         if os.geteuid() != 0 or self.user not in (None, "root"):

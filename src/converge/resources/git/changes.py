@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from converge import process
+from converge.host import process
 
 if TYPE_CHECKING:
     from converge.resources.git import Git

@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from converge import process
-from converge.process.variables import NETWORK
-from converge.resources.base import ResourceError
-from converge.urls import hide_credentials
+from converge.core.errors import ResourceError
+from converge.core.urls import hide_credentials
+from converge.host import process
+from converge.host.process.variables import NETWORK
 
 if TYPE_CHECKING:
     from converge.resources.git import Git

@@ -7,30 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from converge.resources.base import (
-    IN_SYNC,
-    Adopted,
-    Change,
-    Inside,
-    MountsChanged,
-    Need,
-    Owned,
-    OwnsPath,
-    OwnsTree,
-    PathChanged,
-    Resource,
-    State,
-    Trigger,
-    Uses,
-    Verb,
-)
-from converge.resources.file.entry import path_mistakes, tidy_path
+from converge.core.change import IN_SYNC, Change, Changes, Verb
+from converge.core.resource import Adopted, Inside, Need, Owned, OwnsPath, OwnsTree, Resource, Uses
+from converge.core.trigger import MountsChanged, PathChanged, Trigger
+from converge.host.fs.paths import path_mistakes, tidy_path
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from converge.host.mountinfo import Table
     from converge.resources.mount.fstab import Entry
-    from converge.resources.mount.table import Table
 
 MountState: TypeAlias = Literal["mounted", "unmounted", "absent"]
 
@@ -87,7 +73,7 @@ class Mount(Resource):
 
     def mistakes(self) -> Iterator[str]:
         yield from path_mistakes(self.path)
-        if self.absent():
+        if self.is_removal():
             yield from self._needless()
             return
         from converge.resources.mount.options import is_bind, split
@@ -117,7 +103,7 @@ class Mount(Resource):
         if self.path == "/":
             yield "the root file system cannot be taken away"
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state != "mounted"
 
     def forbids(self, path: str) -> str | None:
@@ -134,7 +120,7 @@ class Mount(Resource):
     def owns(self) -> Iterable[Owned]:
         from converge.resources.mount.fstab import FSTAB
 
-        if not self.absent():
+        if not self.is_removal():
             yield OwnsTree(self.path, open=True)
             if self.persist:
                 yield OwnsPath(FSTAB)
@@ -145,7 +131,7 @@ class Mount(Resource):
         news = MountsChanged(self.path)
         return (news, PathChanged(FSTAB)) if self._minds_fstab() else (news,)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "only root can mount file systems"
 
     def group_key(self, verb: Verb) -> str | None:
@@ -154,10 +140,10 @@ class Mount(Resource):
     # --- what it does -------------------------------------------------------------------------------------
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
+        from converge.host.fs.atomic import read_text
+        from converge.host.mountinfo import read_table
         from converge.resources.mount.fstab import FSTAB
-        from converge.resources.mount.table import read_table
-        from converge.resources.textfile import read_text
 
         table, fstab = read_table(), read_text(FSTAB) or ""
         for resource in resources:
@@ -166,11 +152,11 @@ class Mount(Resource):
             except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
                 yield error
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         from converge.resources.mount import fstab, live
 
         differs = {change.property for change in state}
-        if self.absent():
+        if self.is_removal():
             if "mounted" in differs:
                 live.unmount(self)
             if "fstab" in differs:
@@ -188,15 +174,15 @@ class Mount(Resource):
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.mount.adoption import adopt_mount
+        from converge.resources.mount.adopt import adopt_mount
 
         return adopt_mount(name)
 
-    def _compare(self, table: Table, fstab: str) -> State:
+    def _compare(self, table: Table, fstab: str) -> Changes:
         from converge.resources.mount.live import differences, require_place
 
         changes = (*differences(self, table), *self._fstab_changes(fstab))
-        if not self.absent() and any(change.property in _REPLACING for change in changes):
+        if not self.is_removal() and any(change.property in _REPLACING for change in changes):
             require_place(self, changes)
         return changes or IN_SYNC
 
@@ -208,7 +194,7 @@ class Mount(Resource):
             return
         there = entries(text, self.path)
         now = masked("; ".join(entry.line() for entry in there)) or None
-        if self.absent():
+        if self.is_removal():
             if there:
                 yield Change("fstab", now, None, "remove")
             return
@@ -229,7 +215,7 @@ class Mount(Resource):
 
 def _tell_systemd() -> None:
     """It makes units of fstab, and acts upon what it read last: a stale one may unmount what was just mounted."""
-    from converge import process
+    from converge.host import process
 
     if os.path.isdir("/run/systemd/system"):
         process.run(["systemctl", "daemon-reload"], timeout=60.0)

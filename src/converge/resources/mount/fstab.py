@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from converge.mountinfo import unescaped
+from converge.host.fs.atomic import read_text, replace_text
+from converge.host.mountinfo import unescaped
 from converge.resources.mount.options import split
-from converge.resources.textfile import read_text, replace_text
 
 FSTAB = "/etc/fstab"
 _ESCAPED = {" ": "\\040", "\t": "\\011", "\n": "\\012", "\\": "\\134", "#": "\\043"}

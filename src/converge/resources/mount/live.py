@@ -7,13 +7,14 @@ import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from converge import process
-from converge.resources.base import Change, NotYet, Permanent, ResourceError
-from converge.resources.file.names import owner_name
-from converge.resources.file.traverse import Directories
-from converge.resources.file.trust import trusted
+from converge.core.change import Change
+from converge.core.errors import NotYet, Permanent, ResourceError
+from converge.host import process
+from converge.host.fs.dirfd import Directories
+from converge.host.fs.owners import owner_name
+from converge.host.fs.trust import trusted
+from converge.host.mountinfo import Mounted, Table, read_table
 from converge.resources.mount import options
-from converge.resources.mount.table import Mounted, Table, read_table
 
 if TYPE_CHECKING:
     from converge.resources.mount import Mount
@@ -32,7 +33,7 @@ _PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#+-.:=@_
 def differences(it: Mount, table: Table) -> Iterator[Change]:
     """All that is not as declared."""
     live = table.at(it.path)
-    if it.absent():
+    if it.is_removal():
         if live is not None:
             yield Change("mounted", _shown(live.source, live.fstype), None, "remove")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from converge.resources.mount.table import Mounted
+from converge.host.mountinfo import Mounted
 
 _OPPOSITES = {"ro": "rw", "nosuid": "suid", "nodev": "dev", "noexec": "exec"}
 _IMPLIED = {

@@ -7,7 +7,9 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from converge.resources.base import Adopted, Resource, State, Trigger, Verb
+from converge.core.change import Changes, Verb
+from converge.core.resource import Adopted, Resource
+from converge.core.trigger import Trigger
 
 if TYPE_CHECKING:
     from converge.resources.package.conflicts import Declared
@@ -25,8 +27,8 @@ class Package(Resource):
     kind: ClassVar[str] = "package"
     left_as_is = frozenset({"version", "hold", "manager"})
     platforms = ("linux",)
-    at_once: ClassVar[bool] = True
-    one_database: ClassVar[bool] = True
+    batch_check: ClassVar[bool] = True
+    shared_source: ClassVar[bool] = True
     adoption = "by name"
 
     name: str
@@ -45,7 +47,7 @@ class Package(Resource):
 
     # Any: a Declared of conflicts.py, which a declaration alone does not need.
     others: Any = field(default=None, init=False, repr=False)
-    """All packages of the blueprint; None until :meth:`among` told."""
+    """All packages of the blueprint; None until :meth:`with_declared_ids` told."""
 
     # --- what it is ---------------------------------------------------------------------------------------
 
@@ -53,7 +55,7 @@ class Package(Resource):
         return self.name
 
     def mistakes(self) -> Iterator[str]:
-        from converge.resources.package.names import name_mistake, version_mistake
+        from converge.resources.package.validation import name_mistake, version_mistake
 
         if why := name_mistake(self.name):
             yield why
@@ -70,21 +72,21 @@ class Package(Resource):
         if self.manager not in (None, "apt") and self.conffiles != "keep":
             yield f"conffiles is for apt, and {self.manager} has no such thing; leave it out"
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state == "absent"
 
-    def among(self, ids: Mapping[str, Resource]) -> Package:
+    def with_declared_ids(self, ids: Mapping[str, Resource]) -> Package:
         copy = replace(self)
         object.__setattr__(copy, "where", self.where)
         object.__setattr__(copy, "others", _all_packages(ids))
         return copy
 
     def triggers(self) -> Sequence[Trigger]:
-        from converge.resources.package.known import news_of
+        from converge.resources.package.managers import news_of
 
         return news_of(self.manager, index=self.state == "latest")
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "packages are installed and removed by root"
 
     def group_key(self, verb: Verb) -> Hashable | None:
@@ -93,36 +95,36 @@ class Package(Resource):
     # --- what it does -------------------------------------------------------------------------------------
 
     @classmethod
-    def check_many(cls, resources: Sequence[Package]) -> Iterator[State | Exception]:
-        from converge.resources.package.inspection import inspect
+    def check_many(cls, resources: Sequence[Package]) -> Iterator[Changes | Exception]:
+        from converge.resources.package.check import inspect
 
         return iter(inspect(resources[0]._manager(), resources))
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[Package, State]]) -> Iterator[Exception | None]:
+    def apply_many(cls, work: Sequence[tuple[Package, Changes]]) -> Iterator[Exception | None]:
         from converge.resources.package.transaction import carry_out
 
         return iter(carry_out(work[0][0]._manager(), work))
 
     @classmethod
-    def call_in_words(cls, verb: Verb, work: Sequence[tuple[Package, State]]) -> str | None:
-        from converge.platform import this_platform
+    def call_in_words(cls, verb: Verb, work: Sequence[tuple[Package, Changes]]) -> str | None:
+        from converge.core.platform import this_platform
 
         if verb == "check":
             return None
         first = work[0][0]
         manager = first.manager or this_platform().package_manager
         program = "apt-get" if manager == "apt" else manager
-        return f"{program} {'remove' if first.absent() else 'install'} {', '.join(each.name for each, _ in work)}"
+        return f"{program} {'remove' if first.is_removal() else 'install'} {', '.join(each.name for each, _ in work)}"
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.package.adoption import adopt_package
+        from converge.resources.package.adopt import adopt_package
 
         return adopt_package(name)
 
     def _manager(self) -> Manager:
-        from converge.resources.package.known import this_manager
+        from converge.resources.package.managers import this_manager
 
         return this_manager(self.manager)
 

@@ -7,17 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from converge.resources.base import PathChanged, ResourceError
-from converge.resources.package.manager import (
-    Conffiles,
-    Installed,
-    Manager,
-    ManagerError,
-    Offer,
-    Remedy,
-    Step,
-    Wish,
-)
+from converge.core.errors import ResourceError
+from converge.core.trigger import PathChanged
+from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
 
 _INSTALLED: Final = "/lib/apk/db/installed"
 _STEP: Final = re.compile(r"\(\d+/\d+\) (Installing|Upgrading|Downgrading|Reinstalling|Purging) (\S+) \(([^)]*)\)")

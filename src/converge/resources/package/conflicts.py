@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from converge.resources.base import Resource, ResourceError
+from converge.core.errors import ResourceError
+from converge.core.resource import Resource
 from converge.resources.package.manager import Manager, Step
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Declared:
 
 
 def _makes_wrong(manager: Manager, other: Package, step: Step) -> bool:
-    if other.absent():
+    if other.is_removal():
         return step.after is not None
     if step.after is None:
         return True

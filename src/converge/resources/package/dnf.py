@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from converge.resources.base import PathChanged
+from converge.core.trigger import PathChanged
 from converge.resources.package.manager import Conffiles, ManagerError, Offer, Remedy, Step, Wish
 from converge.resources.package.rpm import Rpm, full_version, offers_from
 

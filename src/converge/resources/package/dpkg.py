@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 
 FOLDER: Final = "/var/lib/dpkg"
 _FIELD: Final = re.compile(rb"^(Package|Status|Architecture|Version|Provides):[ \t]*(.*)$", re.MULTILINE)

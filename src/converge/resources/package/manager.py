@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from converge import process
-from converge.process.variables import NETWORK
-from converge.resources.base import Busy, PathChanged, ResourceError
+from converge.core.errors import Busy, ResourceError
+from converge.core.trigger import PathChanged
+from converge.host import process
+from converge.host.process.variables import NETWORK
 from converge.resources.package import locks
-from converge.resources.package.names import fits
+from converge.resources.package.validation import fits
 
 Conffiles: TypeAlias = Literal["keep", "replace"]
 Remedy: TypeAlias = Literal["", "refresh", "repair"]

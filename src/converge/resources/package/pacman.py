@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from converge.resources.base import PathChanged, ResourceError
-from converge.resources.package import names as naming
+from converge.core.errors import ResourceError
+from converge.core.trigger import PathChanged
+from converge.resources.package import validation as naming
 from converge.resources.package.manager import Conffiles, Installed, Manager, Offer, Remedy, Step, Wish
 from converge.resources.package.vercmp import pacman_key
 

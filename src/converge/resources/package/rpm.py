@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from converge.resources.base import PathChanged
-from converge.resources.package import names as naming
+from converge.core.trigger import PathChanged
+from converge.resources.package import validation as naming
 from converge.resources.package.manager import Installed, Manager, Offer
 from converge.resources.package.vercmp import rpm_key
 

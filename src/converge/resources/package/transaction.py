@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from converge.resources.base import Busy, ResourceError, State
+from converge.core.change import Changes
+from converge.core.errors import Busy, ResourceError
 from converge.resources.package import locks
-from converge.resources.package.choice import choose
+from converge.resources.package.check import AGAIN, CONFIGURED, compare, deadline, wish_for
 from converge.resources.package.conflicts import Declared, conflict
-from converge.resources.package.inspection import AGAIN, CONFIGURED, compare, deadline, wish_for
 from converge.resources.package.manager import Conffiles, Manager, ManagerError, Step, Wish
+from converge.resources.package.resolve import choose
 
 if TYPE_CHECKING:
     from converge.resources.package import Package
@@ -24,7 +25,7 @@ _ours = threading.Lock()
 """Held while this process changes packages."""
 
 
-def carry_out(manager: Manager, work: Sequence[tuple[Package, State]]) -> Errors:
+def carry_out(manager: Manager, work: Sequence[tuple[Package, Changes]]) -> Errors:
     """Put all of them right; all are to be absent, or none, and all have the same options for a whole transaction.
 
     Raises Busy where somebody is changing packages already. Only one transaction of ours runs at a time; another
@@ -41,7 +42,7 @@ def carry_out(manager: Manager, work: Sequence[tuple[Package, State]]) -> Errors
 
 
 class _Transaction:
-    def __init__(self, manager: Manager, work: Sequence[tuple[Package, State]]) -> None:
+    def __init__(self, manager: Manager, work: Sequence[tuple[Package, Changes]]) -> None:
         self.manager = manager
         self.packages = [package for package, _ in work]
         self.states = {package.name: state for package, state in work}
@@ -55,7 +56,7 @@ class _Transaction:
     def carry_out(self) -> Errors:
         if any(_is_broken(state) for state in self.states.values()):
             self._repair_first()
-        self._split([package for package in self.packages if package.absent()], self._remove)
+        self._split([package for package in self.packages if package.is_removal()], self._remove)
         self._install()
         self._hold()
         return [self.errors.get(package.name) for package in self.packages]
@@ -108,7 +109,7 @@ class _Transaction:
         packages = [
             package
             for package in self.packages
-            if not package.absent() and package.name not in self.errors and self._wish(package)
+            if not package.is_removal() and package.name not in self.errors and self._wish(package)
         ]
         held = self._held_by_us(packages)
         if held:
@@ -195,9 +196,9 @@ class _Transaction:
         self.manager.repair(self.conffiles, self.until)
 
 
-def _is_unpacked(state: State) -> bool:
+def _is_unpacked(state: Changes) -> bool:
     return any(change.property == "package" and change.to == CONFIGURED for change in state)
 
 
-def _is_broken(state: State) -> bool:
+def _is_broken(state: Changes) -> bool:
     return any(change.property == "package" and change.from_ and change.to for change in state)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from converge.resources.base import PathChanged
+from converge.core.trigger import PathChanged
 from converge.resources.package.manager import Conffiles, Installed, ManagerError, Offer, Remedy, Step, Wish
 from converge.resources.package.rpm import Rpm, offers_from
 

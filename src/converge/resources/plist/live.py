@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 from converge.resources.plist import places
 from converge.resources.plist.values import as_xml, plain
 
 if TYPE_CHECKING:
-    from converge import process
+    from converge.host import process
     from converge.resources.plist.setting import Plist
 
 DEFAULTS = "/usr/bin/defaults"
@@ -30,7 +30,7 @@ class List(NamedTuple):
 
 def read(path: str) -> List:
     """All settings of a list; none where it does not exist."""
-    from converge.resources.file.traverse import read_safely
+    from converge.host.fs.dirfd import read_safely
 
     try:
         with open(read_safely(path), "rb") as file:
@@ -47,11 +47,11 @@ def write(setting: Plist) -> None:
     """Change the setting in the file that is named by its path."""
     import plistlib
 
-    from converge.resources.textfile import replace_text
+    from converge.host.fs.atomic import replace_text
 
     with _WRITING:
         settings, binary = read(setting.domain)
-        if setting.absent():
+        if setting.is_removal():
             settings.pop(setting.key, None)
         else:
             settings[setting.key] = plain(setting.value)
@@ -62,8 +62,8 @@ def write(setting: Plist) -> None:
 
 def tell(setting: Plist) -> None:
     """Have the setting of a domain changed."""
-    verb = "delete" if setting.absent() else "write"
-    value = [] if setting.absent() else [as_xml(setting.value)]
+    verb = "delete" if setting.is_removal() else "write"
+    value = [] if setting.is_removal() else [as_xml(setting.value)]
     done = _defaults(setting, verb, [setting.key, *value])
     if done.timed_out:
         raise ResourceError(f"defaults {verb} did not end within {_ANSWER_WITHIN:g} s")
@@ -81,7 +81,7 @@ def ask(setting: Plist) -> dict[str, Any] | None:  # Any: whatever the list hold
 
 
 def _defaults(setting: Plist, verb: str, rest: list[str], *, errors: bool = True) -> process.Result:
-    from converge import process
+    from converge.host import process
 
     host = [] if setting.host is None else ["-currentHost"]
     return process.run(

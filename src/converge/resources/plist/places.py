@@ -6,8 +6,8 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from converge.platform import may_do_all
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
+from converge.core.platform import may_do_all
 
 if TYPE_CHECKING:
     from converge.resources.plist.setting import Plist
@@ -37,7 +37,7 @@ def domain(setting: Plist) -> str:
 
 def is_ours(user: str) -> bool:
     """Whether that is who we are."""
-    from converge.process import find_user
+    from converge.host.process import find_user
 
     try:
         return find_user(user).pw_uid == os.geteuid()
@@ -68,7 +68,7 @@ def _container(setting: Plist) -> str | None:
 
 
 def _home(user: str | None) -> str:
-    from converge.process import find_user
+    from converge.host.process import find_user
 
     if user is not None:
         return find_user(user).pw_dir.rstrip("/")
@@ -83,7 +83,7 @@ def _name(of: str) -> str:
 @lru_cache(maxsize=1)
 def _host() -> str:
     """What this Mac is called in the names of files: its hardware UUID."""
-    from converge.sharding import hardware_serial
+    from converge.host.serial import hardware_serial
 
     if found := hardware_serial():
         return found

@@ -8,24 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, Literal
 
-from converge.platform import may_do_all
-from converge.resources.base import (
-    IN_SYNC,
-    Adopted,
-    Change,
-    Every,
-    Inside,
-    Need,
-    NotYet,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Resource,
-    ResourceError,
-    State,
-    Trigger,
-    Uses,
-)
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.core.platform import may_do_all
+from converge.core.resource import Adopted, Inside, Need, Owned, OwnsPath, Resource, Uses
+from converge.core.trigger import Every, PathChanged, Trigger
 from converge.resources.file.entry import Presence
 from converge.resources.plist.values import same, shown, type_name, unfit
 
@@ -71,7 +58,7 @@ class Plist(Resource):
         yield from self._mistakes_in_place()
         if not self.key or not self.key.isprintable() or self.key.startswith("-"):
             yield f"{self.key!r} is no name for a key"
-        if self.absent():
+        if self.is_removal():
             if self.value is not None or self.type is not None:
                 yield 'with state="absent" there is no value; leave out value and type'
         elif self.value is None:
@@ -94,7 +81,7 @@ class Plist(Resource):
         if self.user is not None and not _USER.fullmatch(self.user):
             yield f"{self.user!r} is no name of a user"
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state == "absent"
 
     def forbids(self, path: str) -> str | None:
@@ -109,7 +96,7 @@ class Plist(Resource):
         return (Inside(self.domain if self.is_path() else places.anywhere(self)),)
 
     def owns(self) -> Iterable[Owned]:
-        return (OwnsPath(self.domain),) if self.is_path() and not self.absent() else ()
+        return (OwnsPath(self.domain),) if self.is_path() and not self.is_removal() else ()
 
     def triggers(self) -> Sequence[Trigger]:
         from converge.resources.plist import places
@@ -119,10 +106,10 @@ class Plist(Resource):
         except NotYet:
             return (Every(_NO_ACCOUNT),)
 
-    def moves(self) -> bool:
+    def triggers_vary(self) -> bool:
         return not self.is_path()  # a home is known when there is an account, a sandbox when its program has run
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         from converge.resources.plist import places
 
         if may_do_all():
@@ -137,7 +124,7 @@ class Plist(Resource):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         from converge.resources.plist import live, places
 
         state = self._judged(live.read(places.path(self)).settings)
@@ -145,16 +132,16 @@ class Plist(Resource):
             return self._judged(told)  # what was written a moment ago is not in the file yet
         return state
 
-    def _judged(self, settings: dict[str, object]) -> State:
+    def _judged(self, settings: dict[str, object]) -> Changes:
         now = settings.get(self.key)
         text = None if now is None else shown(now)
-        if self.absent():
+        if self.is_removal():
             return IN_SYNC if text is None else (Change(self.key, text, None, "remove"),)
         if text is not None and same(now, self.value):
             return IN_SYNC
         return (Change(self.key, text, shown(self.value), "create" if text is None else "update"),)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         from converge.resources.plist import live
 
         del state  # there is one thing that can differ

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from converge.urls import hide_credentials
+from converge.core.urls import hide_credentials
 
 _INTEGERS = range(-(2**63), 2**64)
 

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.duration import parse_duration
-from converge.resources.base import IN_SYNC, Busy, Change, PathChanged, Resource, ResourceError, State, Trigger
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.duration import parse_duration
+from converge.core.errors import Busy, ResourceError
+from converge.core.resource import Resource
+from converge.core.trigger import PathChanged, Trigger
 
 if TYPE_CHECKING:
     from converge.resources.reboot.record import Record
@@ -76,23 +79,23 @@ class Reboot(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return () if self.when_exists is None else (PathChanged(self.when_exists),)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "only root can reboot the machine"
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         if self.refreshed_by():
             return IN_SYNC
         cause = self._cause()
         if cause is None:
             return IN_SYNC
         why = self._words()
-        if self.why_root():
+        if self.needs_root():
             return (Change("reboot", "unknown (only root can tell)", why, "unknown"),)
         return IN_SYNC if self._made(cause) else (Change("reboot", None, f"pending: {why}", "run"),)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         del state  # there is but one thing to do
         cause = self._cause()
         if cause is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from converge import process
-from converge.resources.base import Busy, NotYet, ResourceError
+from converge.core.errors import Busy, NotYet, ResourceError
+from converge.host import process
 
 _SYSTEMD = "/run/systemd/system"
 """There while systemd is the init system; see sd_booted(3)."""

@@ -7,8 +7,8 @@ import os
 import time
 from dataclasses import asdict, dataclass
 
-from converge.paths import ensure_dir, state_dir
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
+from converge.host.state_dirs import ensure_dir, state_dir
 
 _FLEETING = frozenset(("tmpfs", "ramfs", "rootfs"))
 """File systems that are empty after a reboot."""
@@ -96,7 +96,7 @@ def _path(name: str) -> str:
 
 def _refuse_fleeting(folder: str) -> None:
     """A machine that forgets the reboot with it would be rebooted for ever."""
-    from converge.resources.mount.table import read_table
+    from converge.host.mountinfo import read_table
 
     mounted = read_table().holding(os.path.realpath(folder))
     if mounted is not None and mounted.fstype in _FLEETING:

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Final
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 
 FOLDER: Final = "/var/lib/converge"
 """Fixed there, whatever our own state directory is."""

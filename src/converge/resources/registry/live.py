@@ -10,7 +10,8 @@ if sys.platform == "win32":
     from contextlib import contextmanager
     from typing import TypeAlias
 
-    from converge.resources.base import IN_SYNC, Change, ResourceError, State
+    from converge.core.change import IN_SYNC, Change, Changes
+    from converge.core.errors import ResourceError
     from converge.resources.registry.value import TYPES, Registry, canonical
 
     Data: TypeAlias = "int | str | bytes | list[str] | None"
@@ -30,17 +31,17 @@ if sys.platform == "win32":
     _LONGEST = 200
     """Characters of data that are shown."""
 
-    def check(it: Registry) -> State:
+    def check(it: Registry) -> Changes:
         """What differs."""
         place = canonical(it.key)
         with _worded(place):
             if it.value is None:
                 there = _exists(place)
-                if there == (not it.absent()):
+                if there == (not it.is_removal()):
                     return IN_SYNC
                 return (Change("key", *(("present", "absent", "remove") if there else (None, "present", "create"))),)
             found = _read(place, it.value)
-        if it.absent():
+        if it.is_removal():
             return IN_SYNC if found is None else (Change("value", _shown(*found), None, "remove"),)
         type_, data = it.wanted()
         if found is None:
@@ -53,7 +54,7 @@ if sys.platform == "win32":
         """Make it so."""
         place = canonical(it.key)
         with _worded(place):
-            if it.absent():
+            if it.is_removal():
                 _remove(place, it.value)
                 return
             with winreg.CreateKeyEx(*_below_top(place), 0, winreg.KEY_SET_VALUE | VIEW) as key:

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Final, Literal
 
-from converge.resources.base import RegistryChanged, Resource, ResourceError, State, Trigger
+from converge.core.change import Changes
+from converge.core.errors import ResourceError
+from converge.core.resource import Resource
+from converge.core.trigger import RegistryChanged, Trigger
 
 HIVES: Final = {
     "HKEY_LOCAL_MACHINE": "HKLM",
@@ -52,10 +55,10 @@ class Registry(Resource):
 
     def mistakes(self) -> Iterator[str]:
         yield from self._mistakes_in_names()
-        if self.absent() or self.value is None:
+        if self.is_removal() or self.value is None:
             if self.data is not None or self.type is not None:
                 yield "data and type have no meaning " + (
-                    "with state absent" if self.absent() else 'without value; value="" is the default value'
+                    "with state absent" if self.is_removal() else 'without value; value="" is the default value'
                 )
             return
         if self.data is None:
@@ -66,7 +69,7 @@ class Registry(Resource):
             yield from self._mistakes_in_data()
 
     def doubts(self) -> Iterable[str]:
-        if self.absent() and self.value is None:
+        if self.is_removal() and self.value is None:
             yield 'removes the key and all that is below it; value="" is its default value alone'
 
     def _mistakes_in_names(self) -> Iterator[str]:
@@ -75,7 +78,7 @@ class Registry(Resource):
             yield f"the key {self.key!r} begins with none of {', '.join(HIVES.values())}"
         elif not parts:
             yield f"{hive} is the top of the registry; name a key below it"
-        elif self.absent() and self.value is None and len(parts) < 2:
+        elif self.is_removal() and self.value is None and len(parts) < 2:
             yield f"{hive}\\{parts[0]} holds what the system is made of; it cannot be declared absent"
         if any(not part or "\0" in part or len(part) > _LONGEST_KEY for part in parts):
             yield f"the key {self.key!r} has a part that is empty or too long"
@@ -122,7 +125,7 @@ class Registry(Resource):
         plain = data if isinstance(data, int | str | bytes) else list(data or ())
         return TYPES[self._type()], plain
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state == "absent"
 
     def claims(self) -> Iterable[str]:
@@ -132,20 +135,20 @@ class Registry(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (RegistryChanged(canonical(self.key)),)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         hive = canonical(self.key).partition("\\")[0]
         return None if hive == "HKCU" else f"only an administrator can change {hive}"
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def check(self) -> State:
+    def check(self) -> Changes:
         if sys.platform != "win32":
             raise ResourceError("only Windows has a registry")
         from converge.resources.registry import live
 
         return live.check(self)
 
-    def apply(self, state: State) -> None:
+    def apply(self, state: Changes) -> None:
         del state  # there is only one thing that can differ
         if sys.platform != "win32":
             raise ResourceError("only Windows has a registry")

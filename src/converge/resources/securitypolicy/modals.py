@@ -9,7 +9,7 @@ import ctypes
 import sys
 from typing import Any, Final
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 from converge.resources.securitypolicy.keys import Category
 
 

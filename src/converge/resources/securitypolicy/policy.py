@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from converge.resources.base import IN_SYNC, Adopted, Change, Every, Resource, ResourceError, State, Trigger, Verb
+from converge.core.change import IN_SYNC, Change, Changes, Verb
+from converge.core.errors import ResourceError
+from converge.core.resource import Adopted, Resource
+from converge.core.trigger import Every, Trigger
 from converge.resources.securitypolicy.keys import KEYS, Category, canonical, other_name
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ class SecurityPolicy(Resource):
 
     kind: ClassVar[str] = "securitypolicy"
     platforms = ("windows",)
-    at_once: ClassVar[bool] = True
+    batch_check: ClassVar[bool] = True
     adoption = "by name"
 
     name: str
@@ -44,7 +47,7 @@ class SecurityPolicy(Resource):
     def mistakes(self) -> Iterator[str]:
         known = KEYS.get(self.setting())
         if known is None:
-            from converge.errors import nearest
+            from converge.core.errors import nearest
 
             hint = other_name(self.setting()) or nearest(self.setting(), KEYS) or f"; there are {', '.join(KEYS)}"
             yield f"there is no setting {self.setting()!r}{hint}"
@@ -60,7 +63,7 @@ class SecurityPolicy(Resource):
     def triggers(self) -> Sequence[Trigger]:
         return (Every(_EVERY),)
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return "only an administrator can change the rules for accounts"
 
     def group_key(self, verb: Verb) -> str | None:
@@ -82,7 +85,7 @@ class SecurityPolicy(Resource):
         return Adopted(cls(name, value=int(value)))
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
         from converge.resources.securitypolicy import modals
 
         found: dict[Category, object] = {}
@@ -99,7 +102,7 @@ class SecurityPolicy(Resource):
                 yield error
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[Self, State]]) -> Iterator[Exception | None]:
+    def apply_many(cls, work: Sequence[tuple[Self, Changes]]) -> Iterator[Exception | None]:
         from converge.resources.securitypolicy import modals
 
         failed: Exception | None = None
@@ -116,7 +119,7 @@ class SecurityPolicy(Resource):
         yield from [failed] * len(work)
 
 
-def _differs(it: SecurityPolicy, raw: int) -> State:
+def _differs(it: SecurityPolicy, raw: int) -> Changes:
     key = KEYS[it.setting()]
     if raw == key.raw(it.value):
         return IN_SYNC

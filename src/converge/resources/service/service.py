@@ -7,8 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from typing import ClassVar, Final, Literal, TypeAlias, cast
 
-from converge.platform import Os
-from converge.resources.base import Resource, State, Verb
+from converge.core.change import Changes, Verb
+from converge.core.platform import Os
+from converge.core.resource import Resource
 
 RunState: TypeAlias = Literal["running", "stopped"]
 StartupType: TypeAlias = Literal["auto", "delayed-auto", "manual", "disabled"]
@@ -36,7 +37,7 @@ class Service(Resource):
     platforms = ("linux", "darwin", "windows")
     options_only_on: ClassVar = {"masked": ("linux",), "startup_type": ("windows",)}
     adoption = "by name"
-    at_once: ClassVar[bool] = True
+    batch_check: ClassVar[bool] = True
 
     name: str
     """What the system's manager of services calls it. A unit of systemd without a type is a ``.service``."""
@@ -72,13 +73,13 @@ class Service(Resource):
         if self.refreshed_by() and (self.masked or self.state == "stopped"):
             yield "restart_on and reload_on have no meaning for what is not to run"
 
-    def ends_first(self) -> bool:
+    def stops_before_removal(self) -> bool:
         return self.state == "stopped" or self.enable is False or self.startup_type == "disabled"
 
     def refreshed_by(self) -> Sequence[Resource | str]:
         return (*_several(self.restart_on), *_several(self.reload_on))
 
-    def apply_refreshes(self, state: State) -> bool:
+    def apply_refreshes(self, state: Changes) -> bool:
         return any(change.property == "state" for change in state)
 
     def group_key(self, verb: Verb) -> str | None:

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from converge.resources.base import IN_SYNC, Change, NotYet, ResourceError, State
+from converge.core.change import IN_SYNC, Change, Changes
+from converge.core.errors import NotYet, ResourceError
+from converge.host.fs.atomic import read_text, replace_text
 from converge.resources.sysctl import keys, lines, values
-from converge.resources.textfile import read_text, replace_text
 
 if TYPE_CHECKING:
     from converge.resources.sysctl.setting import Sysctl
@@ -22,7 +23,7 @@ _EDITING: Final = threading.Lock()
 _PAGE: Final = 1 << 16
 
 
-def check(settings: Sequence[Sysctl], file: str) -> Iterator[State | Exception]:
+def check(settings: Sequence[Sysctl], file: str) -> Iterator[Changes | Exception]:
     """What differs, for each."""
     there: dict[str, list[str]] | Exception = {}
     if any(setting.persist for setting in settings):
@@ -37,7 +38,7 @@ def check(settings: Sequence[Sysctl], file: str) -> Iterator[State | Exception]:
             yield error
 
 
-def apply(work: Sequence[tuple[Sysctl, State]], file: str) -> Iterator[Exception | None]:
+def apply(work: Sequence[tuple[Sysctl, Changes]], file: str) -> Iterator[Exception | None]:
     """Put right what differs. What the kernel does not take is not put into the file either."""
     results: list[Exception | None] = [_apply_live(setting, state) for setting, state in work]
     to_write = [
@@ -59,8 +60,8 @@ def apply(work: Sequence[tuple[Sysctl, State]], file: str) -> Iterator[Exception
 # --- the live value ------------------------------------------------------------------------------------------
 
 
-def _check_live(setting: Sysctl) -> State:
-    if setting.absent():
+def _check_live(setting: Sysctl) -> Changes:
+    if setting.is_removal():
         return IN_SYNC
     try:
         now: str | None = " ".join(_read(setting.path()).split())
@@ -81,7 +82,7 @@ def _check_live(setting: Sysctl) -> State:
     return IN_SYNC if values.same(now, setting.text()) else (Change(LIVE, now, setting.text()),)
 
 
-def _apply_live(setting: Sysctl, state: State) -> Exception | None:
+def _apply_live(setting: Sysctl, state: Changes) -> Exception | None:
     if not any(change.property == LIVE for change in state):
         return None
     try:
@@ -151,10 +152,10 @@ def _write(path: str, value: str) -> None:
 
 
 def _line(setting: Sysctl) -> str | None:
-    return None if setting.absent() else setting.text()
+    return None if setting.is_removal() else setting.text()
 
 
-def _check_line(setting: Sysctl, there: dict[str, list[str]] | Exception, file: str) -> State:
+def _check_line(setting: Sysctl, there: dict[str, list[str]] | Exception, file: str) -> Changes:
     if not setting.persist:
         return IN_SYNC
     if isinstance(there, PermissionError) and os.geteuid() != 0:

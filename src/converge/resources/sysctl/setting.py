@@ -7,20 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
-from converge.resources.base import (
-    Adopted,
-    Inside,
-    LinkChanged,
-    Need,
-    Owned,
-    OwnsPath,
-    PathChanged,
-    Resource,
-    State,
-    Trigger,
-    Uses,
-    Verb,
-)
+from converge.core.change import Changes, Verb
+from converge.core.resource import Adopted, Inside, Need, Owned, OwnsPath, Resource, Uses
+from converge.core.trigger import LinkChanged, PathChanged, Trigger
 from converge.resources.sysctl import keys
 
 FILE = "/etc/sysctl.d/99-converge.conf"
@@ -55,7 +44,7 @@ class Sysctl(Resource):
     def mistakes(self) -> Iterator[str]:
         if why := keys.mistake(self.key):
             yield why
-        if self.absent():
+        if self.is_removal():
             if self.value is not None:
                 yield "a value has no meaning with state absent: the line is taken away, whatever it says"
             if not self.persist:
@@ -65,18 +54,18 @@ class Sysctl(Resource):
         elif not str(self.value).replace("\t", " ").isprintable() or len(self.text()) > _LONGEST:
             yield "value takes one line of text"
 
-    def absent(self) -> bool:
+    def is_removal(self) -> bool:
         return self.state == "absent"
 
     def needs(self) -> Sequence[Need]:
         return (Uses(f"file:{FILE}"), Inside(FILE)) if self.persist else ()
 
     def owns(self) -> Iterable[Owned]:
-        return (OwnsPath(FILE, owner=True, group=True),) if self.persist and not self.absent() else ()
+        return (OwnsPath(FILE, owner=True, group=True),) if self.persist and not self.is_removal() else ()
 
     def triggers(self) -> Sequence[Trigger]:
         triggers: list[Trigger] = []
-        if not self.absent():
+        if not self.is_removal():
             # The kernel tells of what is written there, and not of what it changes by itself: that is polled.
             triggers.append(PathChanged(self.path()))
             if link := keys.link(self.key):
@@ -85,7 +74,7 @@ class Sysctl(Resource):
             triggers.append(PathChanged(FILE))
         return triggers
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "only root can change settings of the kernel"
 
     def group_key(self, verb: Verb) -> str | None:
@@ -102,19 +91,19 @@ class Sysctl(Resource):
     # --- what it does -------------------------------------------------------------------------------------
 
     @classmethod
-    def check_many(cls, resources: Sequence[Sysctl]) -> Iterator[State | Exception]:
+    def check_many(cls, resources: Sequence[Sysctl]) -> Iterator[Changes | Exception]:
         from converge.resources.sysctl import live
 
         return live.check(resources, FILE)
 
     @classmethod
-    def apply_many(cls, work: Sequence[tuple[Sysctl, State]]) -> Iterator[Exception | None]:
+    def apply_many(cls, work: Sequence[tuple[Sysctl, Changes]]) -> Iterator[Exception | None]:
         from converge.resources.sysctl import live
 
         return live.apply(work, FILE)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.sysctl.adoption import adopt_sysctl
+        from converge.resources.sysctl.adopt import adopt_sysctl
 
         return adopt_sysctl(name)

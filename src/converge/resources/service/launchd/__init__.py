@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from converge.platform import may_do_all
-from converge.resources.base import Adopted, Every, Named, Need, PathChanged, ProcessEnded, State, Trigger, Uses
+from converge.core.change import Changes
+from converge.core.platform import may_do_all
+from converge.core.resource import Adopted, Named, Need, Uses
+from converge.core.trigger import Every, PathChanged, ProcessEnded, Trigger
 from converge.resources.service.service import SHORT, Service
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class LaunchdService(Service):
         if self.enable is False and self.state == "running":
             yield 'launchd starts nothing that is disabled; leave out enable=False or state="running"'
 
-    def among(self, ids: Collection[str]) -> LaunchdService:
+    def with_declared_ids(self, ids: Collection[str]) -> LaunchdService:
         """The same service, knowing what brings it: its property list, or else its package."""
         for id in (self._file(), self._package()):
             if id in ids:
@@ -66,10 +68,10 @@ class LaunchdService(Service):
         files = PathChanged(f"{OWN_FOLDER}/{self.name}.plist"), PathChanged(OVERRIDES)
         return (*files, *map(ProcessEnded, self.process), Every(LOOKED_AT_EVERY))
 
-    def moves(self) -> bool:
+    def triggers_vary(self) -> bool:
         return True  # each time that it is started it is another process
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if may_do_all() else "it manages a daemon of the system"
 
     def _file(self) -> str:
@@ -84,19 +86,19 @@ class LaunchdService(Service):
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def apply(self, state: State) -> None:
-        from converge.resources.service.launchd.repair import repair
+    def apply(self, state: Changes) -> None:
+        from converge.resources.service.launchd.apply import repair
 
         repair(self, state)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.service.launchd.inspection import adopt
+        from converge.resources.service.launchd.check import adopt
 
         return adopt(name)
 
     def refresh(self, causes: Sequence[str]) -> None:
-        from converge.resources.service.launchd.repair import reload, restart
+        from converge.resources.service.launchd.apply import reload, restart
 
         if self.only_reloads(causes):
             reload(self)
@@ -104,7 +106,7 @@ class LaunchdService(Service):
             restart(self, causes)
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
-        from converge.resources.service.launchd.inspection import inspect
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
+        from converge.resources.service.launchd.check import inspect
 
         return inspect(resources)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from converge.resources.base import ResourceError
+from converge.core.errors import ResourceError
 
 if TYPE_CHECKING:
-    from converge.process import Result
+    from converge.host.process import Result
 
 PROGRAM: Final = "/bin/launchctl"
 DOMAIN: Final = "system"
@@ -125,7 +125,7 @@ def _do(verb: str, label: str, *arguments: str) -> None:
 
 
 def _run(*arguments: str) -> Result:
-    from converge import process
+    from converge.host import process
 
     done = process.run([PROGRAM, *arguments], timeout=_ANSWER_WITHIN, limit=_LONGEST)
     if done.timed_out:

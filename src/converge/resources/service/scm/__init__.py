@@ -7,16 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from converge.resources.base import (
-    Adopted,
-    Named,
-    Need,
-    RegistryChanged,
-    ServiceChanged,
-    State,
-    Trigger,
-    Uses,
-)
+from converge.core.change import Changes
+from converge.core.resource import Adopted, Named, Need, Uses
+from converge.core.trigger import RegistryChanged, ServiceChanged, Trigger
 from converge.resources.service.service import SHORT, Service
 
 if TYPE_CHECKING:
@@ -59,7 +52,7 @@ class ScmService(Service):
         """Where the registry has what Windows and the service itself know of it."""
         return rf"HKLM\SYSTEM\CurrentControlSet\Services\{self.name}"
 
-    def among(self, ids: Collection[str]) -> ScmService:
+    def with_declared_ids(self, ids: Collection[str]) -> ScmService:
         """The same service, knowing what is declared below its key."""
         below = f"registry:{self.key()}\\".lower()
         if not (settings := tuple(id for id in ids if id.lower().startswith(below))):
@@ -76,29 +69,29 @@ class ScmService(Service):
     def triggers(self) -> Sequence[Trigger]:
         return (ServiceChanged(self.name), RegistryChanged(self.key()))
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return "only an administrator can change services"
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def apply(self, state: State) -> None:
-        from converge.resources.service.scm.repair import repair
+    def apply(self, state: Changes) -> None:
+        from converge.resources.service.scm.apply import repair
 
         repair(self, state)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.service.scm.adoption import adopt_service
+        from converge.resources.service.scm.adopt import adopt_service
 
         return adopt_service(name)
 
     def refresh(self, causes: Sequence[str]) -> None:
-        from converge.resources.service.scm.repair import restart
+        from converge.resources.service.scm.apply import restart
 
         restart(self, reload=self.only_reloads(causes))
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
-        from converge.resources.service.scm.inspection import inspect
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
+        from converge.resources.service.scm.check import inspect
 
         return inspect(resources)

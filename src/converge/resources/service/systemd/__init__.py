@@ -8,28 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from converge.resources.base import (
-    Adopted,
-    Named,
-    Need,
-    Owned,
-    OwnsLinks,
-    OwnsPath,
-    PathChanged,
-    State,
-    Trigger,
-    UnitChanged,
-    Uses,
-)
+from converge.core.change import Changes
+from converge.core.resource import Adopted, Named, Need, Owned, OwnsLinks, OwnsPath, Uses
+from converge.core.trigger import PathChanged, Trigger, UnitChanged
+from converge.host.systemd.unit_names import FOLDERS, name_mistakes, short_name, stem, unit_files, unit_name
 from converge.resources.service.service import SHORT, Service
-from converge.resources.service.systemd.names import (
-    FOLDERS,
-    name_mistakes,
-    short_name,
-    stem,
-    unit_files,
-    unit_name,
-)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -60,7 +43,7 @@ class SystemdService(Service):
         if self.masked and (self.enable or self.state == "running"):
             yield 'masked=True means that it cannot run; leave out enable=True and state="running"'
 
-    def among(self, ids: Collection[str]) -> SystemdService:
+    def with_declared_ids(self, ids: Collection[str]) -> SystemdService:
         """The same service, knowing what brings its unit: its package, or else its file."""
         files = (f"file:{folder}/{name}" for folder in FOLDERS for name in unit_files(self.name))
         for id in (f"package:{stem(self.name)}", *files):
@@ -87,34 +70,34 @@ class SystemdService(Service):
             yield OwnsPath(f"{FOLDERS[0]}/{self.unit}")
 
     def triggers(self) -> Sequence[Trigger]:
-        from converge.resources.service.systemd.install import sysv_links
+        from converge.host.systemd.install import sysv_links
 
         links = () if self.enable is None else sysv_links(self.unit)
         return (UnitChanged(self.unit), PathChanged(FOLDERS[0], deep=True), *map(PathChanged, links))
 
-    def why_root(self) -> str | None:
+    def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "it manages a unit of the system"
 
     # --- what it does -------------------------------------------------------------------------------------
 
-    def apply(self, state: State) -> None:
-        from converge.resources.service.systemd.repair import repair
+    def apply(self, state: Changes) -> None:
+        from converge.resources.service.systemd.apply import repair
 
         repair(self, state)
 
     @classmethod
     def adopt(cls, name: str) -> Adopted:
-        from converge.resources.service.systemd.adoption import adopt_service
+        from converge.resources.service.systemd.adopt import adopt_service
 
         return adopt_service(name)
 
     def refresh(self, causes: Sequence[str]) -> None:
-        from converge.resources.service.systemd.repair import restart
+        from converge.resources.service.systemd.apply import restart
 
         restart(self, reload=self.only_reloads(causes))
 
     @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[State | Exception]:
-        from converge.resources.service.systemd.inspection import inspect
+    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
+        from converge.resources.service.systemd.check import inspect
 
         return inspect(resources)

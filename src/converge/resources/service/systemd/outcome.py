@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, TypeAlias
 
-from converge.resources.base import Busy, ResourceError
-from converge.resources.service.systemd.bus import Bus
-from converge.resources.service.systemd.calls import Call, Refused, get
-from converge.resources.service.systemd.failure import why_not_reloaded, why_not_running
-from converge.resources.service.systemd.units import ASK_WITHIN, UNIT, Unit
+from converge.core.errors import Busy, ResourceError
+from converge.host.systemd.bus import Bus
+from converge.host.systemd.calls import Call, Refused, get
+from converge.host.systemd.units import ASK_WITHIN, UNIT, Unit
+from converge.resources.service.systemd.diagnosis import why_not_reloaded, why_not_running
 
 Verb: TypeAlias = Literal["start", "stop", "restart", "reload"]
 

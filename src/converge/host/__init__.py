@@ -1,0 +1,1 @@
+"""How a machine is touched: files, processes, systemd, Windows. Knows no kind of resource."""

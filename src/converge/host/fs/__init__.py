@@ -1,0 +1,1 @@
+"""Files and directories, by descriptors where the path could be swapped."""
