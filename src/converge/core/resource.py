@@ -12,19 +12,21 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from converge.core.change import Changes, Verb
 from converge.core.duration import parse_duration
-from converge.core.errors import NOWHERE, Location
-from converge.core.platform import Os
+from converge.core.errors import NOWHERE, Location, ResourceError
+from converge.core.platform import Os, this_os
+from converge.core.provider import apply_each, check_each, load_provider
 from converge.core.trigger import Trigger
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from converge.conditions import Condition
+    from converge.core.condition import Condition
     from converge.core.ownership import Ownership
+    from converge.core.provider import Provider
 
 
 # --- needs: what automatic edges are made of --------------------------------------------------------------
@@ -118,6 +120,9 @@ class Resource:
     """Whether all of this kind are told by the same news, so that our work on one sounds like news of the others."""
     batch_check: ClassVar[bool] = False
     """Whether :meth:`check_many` asks for all in one go, so that a slow one gains nothing from more threads."""
+    providers: ClassVar[Mapping[Os, str]] = MappingProxyType({})
+    """What touches the machine for it on each system, as ``module:Class``, loaded when first needed. A kind that has
+    none does so itself."""
     platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin")
     """Where this kind can be had. A blueprint that declares it elsewhere is mistaken."""
     options_only_on: ClassVar[Mapping[str, tuple[Os, ...]]] = MappingProxyType({})
@@ -167,6 +172,14 @@ class Resource:
     def for_system(cls, system: Os) -> type[Resource]:
         """The class that declares this kind on a system out of :attr:`platforms`: a subclass where they differ."""
         return cls
+
+    @classmethod
+    def provider(cls) -> type[Provider[Any]]:  # Any: this kind, which a type cannot say here
+        """What touches this machine for it. Raises ResourceError where there is none."""
+        place = cls.providers.get(this_os())
+        if place is None:
+            raise ResourceError(f"there is no {cls.kind} on this system")
+        return load_provider(place)
 
     def identity(self) -> str:
         """The part of the id after the kind."""
@@ -270,7 +283,7 @@ class Resource:
         """Its own first delay between retries; None for the engine's."""
         return None
 
-    # --- what it does -------------------------------------------------------------------------------------
+    # --- what it does, or its provider --------------------------------------------------------------------
 
     def check(self) -> Changes:
         """Compare with the live machine. Never changes anything. A kind has this or :meth:`check_many`.
@@ -298,7 +311,7 @@ class Resource:
         Only reads. Called where :attr:`adoption` says that it can be. Raises ResourceError or OSError where there is
         no such thing.
         """
-        raise NotImplementedError
+        return cls.provider().adopt(name)
 
     def apply_refreshes(self, state: Changes) -> bool:
         """Whether applying this state already does what a refresh that is due would do."""
@@ -306,7 +319,7 @@ class Resource:
 
     def refresh(self, causes: Sequence[str]) -> None:
         """React to the change of what :meth:`refreshed_by` names; ``causes`` are the ids that changed."""
-        raise NotImplementedError
+        self.provider().refresh(self, causes)
 
     # --- together with others of its kind -----------------------------------------------------------------
 
@@ -317,21 +330,12 @@ class Resource:
     @classmethod
     def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
         """Check several. Yields one result for each, in their order, as soon as it is known."""
-        for resource in resources:
-            try:
-                yield resource.check()
-            except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
-                yield error
+        return cls.provider().check_many(resources) if cls.providers else check_each(cls.check, resources)
 
     @classmethod
     def apply_many(cls, work: Sequence[tuple[Self, Changes]]) -> Iterator[Exception | None]:
         """Apply several. Yields one result for each, in their order."""
-        for resource, state in work:
-            try:
-                resource.apply(state)
-                yield None
-            except Exception as error:  # noqa: BLE001 - handed to the engine as this resource's result
-                yield error
+        return cls.provider().apply_many(work) if cls.providers else apply_each(cls.apply, work)
 
     @classmethod
     def call_in_words(cls, verb: Verb, work: Sequence[tuple[Self, Changes]]) -> str | None:
@@ -341,6 +345,8 @@ class Resource:
     @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:
         """Remove what an interrupted run of ours may have left behind. Called once, before a daemon's first check."""
+        if cls.providers:
+            cls.provider().tidy_many(resources)
 
 
 class Adopted(NamedTuple):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Final, Literal
 
-from converge.core.change import Changes
-from converge.core.errors import ResourceError
 from converge.core.resource import Resource
 from converge.core.trigger import RegistryChanged, Trigger
 
@@ -33,6 +30,7 @@ class Registry(Resource):
     """A key of the registry of Windows, or one value in it."""
 
     kind: ClassVar[str] = "registry"
+    providers: ClassVar = {"windows": "converge.resources.registry.provider:WindowsRegistry"}
     platforms = ("windows",)
 
     key: str
@@ -138,23 +136,6 @@ class Registry(Resource):
     def needs_root(self) -> str | None:
         hive = canonical(self.key).partition("\\")[0]
         return None if hive == "HKCU" else f"only an administrator can change {hive}"
-
-    # --- what it does -------------------------------------------------------------------------------------
-
-    def check(self) -> Changes:
-        if sys.platform != "win32":
-            raise ResourceError("only Windows has a registry")
-        from converge.resources.registry import live
-
-        return live.check(self)
-
-    def apply(self, state: Changes) -> None:
-        del state  # there is only one thing that can differ
-        if sys.platform != "win32":
-            raise ResourceError("only Windows has a registry")
-        from converge.resources.registry import live
-
-        live.apply(self)
 
 
 def canonical(key: str) -> str:

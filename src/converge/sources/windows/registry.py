@@ -15,7 +15,7 @@ if sys.platform == "win32":
     from typing import Final
 
     from converge.core.trigger import RegistryChanged
-    from converge.resources.registry.live import open_key
+    from converge.host.windows.registry_api import open_key
     from converge.sources.base import Mark
     from converge.sources.unwatched import Poll
 

@@ -1,4 +1,4 @@
-"""The registry as it is, through winreg. Imported on Windows alone."""
+"""Compares values and keys of the registry, and sets them. Imported on Windows alone."""
 
 from __future__ import annotations
 
@@ -12,64 +12,54 @@ if sys.platform == "win32":
 
     from converge.core.change import IN_SYNC, Change, Changes
     from converge.core.errors import ResourceError
+    from converge.core.provider import Provider
+    from converge.host.windows.registry_api import VIEW, below_top, open_key
     from converge.resources.registry.value import TYPES, Registry, canonical
 
     Data: TypeAlias = "int | str | bytes | list[str] | None"
 
-    TOPS = {
-        "HKLM": winreg.HKEY_LOCAL_MACHINE,
-        "HKCU": winreg.HKEY_CURRENT_USER,
-        "HKU": winreg.HKEY_USERS,
-        "HKCR": winreg.HKEY_CLASSES_ROOT,
-        "HKCC": winreg.HKEY_CURRENT_CONFIG,
-    }
-    VIEW = winreg.KEY_WOW64_64KEY
-    """Whatever we are ourselves, the keys are those that a 64-bit program sees."""
     _THE_LINK = winreg.REG_OPTION_OPEN_LINK
     """Open the key that is a link, not the one that it leads to."""
     _NAMES = {number: name for name, number in TYPES.items()}
     _LONGEST = 200
     """Characters of data that are shown."""
 
-    def check(it: Registry) -> Changes:
-        """What differs."""
-        place = canonical(it.key)
-        with _worded(place):
-            if it.value is None:
-                there = _exists(place)
-                if there == (not it.is_removal()):
-                    return IN_SYNC
-                return (Change("key", *(("present", "absent", "remove") if there else (None, "present", "create"))),)
-            found = _read(place, it.value)
-        if it.is_removal():
-            return IN_SYNC if found is None else (Change("value", _shown(*found), None, "remove"),)
-        type_, data = it.wanted()
-        if found is None:
-            return (Change("value", None, _shown(type_, data), "create"),)
-        if found == (type_, data):
-            return IN_SYNC
-        return (Change("value", _shown(*found), _shown(type_, data)),)
+    class WindowsRegistry(Provider[Registry]):
+        """Serves :class:`Registry`."""
 
-    def apply(it: Registry) -> None:
-        """Make it so."""
-        place = canonical(it.key)
-        with _worded(place):
-            if it.is_removal():
-                _remove(place, it.value)
-                return
-            with winreg.CreateKeyEx(*_below_top(place), 0, winreg.KEY_SET_VALUE | VIEW) as key:
-                if it.value is not None:
-                    type_, data = it.wanted()
-                    winreg.SetValueEx(key, it.value, 0, type_, data)
+        @classmethod
+        def check(cls, resource: Registry) -> Changes:
+            place = canonical(resource.key)
+            with _worded(place):
+                if resource.value is None:
+                    there = _exists(place)
+                    if there == (not resource.is_removal()):
+                        return IN_SYNC
+                    return (
+                        Change("key", *(("present", "absent", "remove") if there else (None, "present", "create"))),
+                    )
+                found = _read(place, resource.value)
+            if resource.is_removal():
+                return IN_SYNC if found is None else (Change("value", _shown(*found), None, "remove"),)
+            type_, data = resource.wanted()
+            if found is None:
+                return (Change("value", None, _shown(type_, data), "create"),)
+            if found == (type_, data):
+                return IN_SYNC
+            return (Change("value", _shown(*found), _shown(type_, data)),)
 
-    def open_key(place: str, access: int, options: int = 0) -> winreg.HKEYType:
-        """Open a key by its canonical name. Raises OSError."""
-        return winreg.OpenKeyEx(*_below_top(place), options, access | VIEW)
-
-    def _below_top(place: str) -> tuple[int, str]:
-        """The handle of the top key, and the path below it."""
-        hive, _, below = place.partition("\\")
-        return TOPS[hive], below
+        @classmethod
+        def apply(cls, resource: Registry, state: Changes) -> None:
+            del state  # there is only one thing that can differ
+            place = canonical(resource.key)
+            with _worded(place):
+                if resource.is_removal():
+                    _remove(place, resource.value)
+                    return
+                with winreg.CreateKeyEx(*below_top(place), 0, winreg.KEY_SET_VALUE | VIEW) as key:
+                    if resource.value is not None:
+                        type_, data = resource.wanted()
+                        winreg.SetValueEx(key, resource.value, 0, type_, data)
 
     def _exists(place: str) -> bool:
         try:
@@ -103,7 +93,7 @@ if sys.platform == "win32":
             names = [winreg.EnumKey(key, number) for number in range(winreg.QueryInfoKey(key)[0])]
         for name in names:
             _remove_key(f"{place}\\{name}")
-        winreg.DeleteKeyEx(*_below_top(place), VIEW, 0)
+        winreg.DeleteKeyEx(*below_top(place), VIEW, 0)
 
     def _is_link(place: str) -> bool:
         with open_key(place, winreg.KEY_QUERY_VALUE, _THE_LINK) as key:
