@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pages import ROOT, Sandbox, pages, timeless
 
-from converge.blueprints.run import Declares, Run
+from converge.blueprints.kinds import own_kinds
 from converge.cli import exit_codes, parser, plan, serve, version
 from converge.cli import list as list_command
 from converge.core.platform import CALLED
@@ -90,7 +90,7 @@ def made(what: str, old: str, sandbox: Sandbox) -> str:
 
 def kinds() -> dict[str, type[Resource]]:
     """What a blueprint can declare, by the name of the method."""
-    return {name: value.kind for name, value in sorted(vars(Run).items()) if isinstance(value, Declares)}
+    return dict(sorted(own_kinds().items()))
 
 
 def summary(kind: type[Resource]) -> str:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converge.blueprints.kinds import own_kinds
 from converge.blueprints.render import comment, declaration, quoted, whole
-from converge.blueprints.run import own_kinds
 from converge.core.resource import Resource
 from converge.resources.accounts import Group, User
 from converge.resources.cron import Cron

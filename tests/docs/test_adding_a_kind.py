@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import ast
 import json
 import os
 import shlex
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from pages import ROOT, Sandbox, blocks, commands
 
+from converge.blueprints.kinds import KINDS
 from converge.blueprints.run import Declares, Run
 from converge.testing import declare
 
@@ -88,11 +89,10 @@ def test_it_is_the_example_that_is_shipped() -> None:
 
 def test_the_line_for_a_part_of_converge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLE / "src"))
-    kind = importlib.import_module("json_setting").JsonSetting
-    (line,) = (block.text for block in blocks(PAGE) if "Declares(" in block.text)
-    names: dict[str, object] = {"Declares": Declares, "JsonSetting": kind}
-    exec(line, names)
-    monkeypatch.setattr(Run, "json_setting", names["json_setting"], raising=False)
+    (line,) = (block.text for block in blocks(PAGE) if block.text.startswith('"json_setting": '))
+    ((name, place),) = ast.literal_eval(f"{{{line}}}").items()
+    monkeypatch.setitem(KINDS, name, place.removeprefix("converge.resources."))
+    monkeypatch.setattr(Run, name, Declares(name), raising=False)
     declared = declare(lambda r: r.json_setting("/etc/x.json", "a", 1))  # type: ignore[attr-defined]  # set above
     assert [each.id for each in declared.resources] == ["json:/etc/x.json:a"]
 

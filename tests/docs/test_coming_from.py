@@ -10,7 +10,8 @@ import pytest
 from pages import ROOT
 
 from converge import shard_bucket
-from converge.blueprints.run import Run, own_kinds
+from converge.blueprints.kinds import own_kinds
+from converge.blueprints.run import Run
 from converge.cli import exit_codes
 from converge.core.change import Action
 from converge.core.platform import pretended_platform

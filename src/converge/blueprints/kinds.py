@@ -1,16 +1,50 @@
-"""Kinds of resources that installed packages bring, through the entry points ``converge.resources``."""
+"""The kinds of resources there are: our own, and those that installed packages bring.
+
+Packages bring theirs through the entry points ``converge.resources``. A kind is imported when a blueprint first
+declares one, so that a blueprint of files loads no firewall.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from collections.abc import Collection
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from converge.core.errors import ConvergeError
 from converge.core.resource import Resource
 
-ENTRY_POINTS = "converge.resources"
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+KINDS: Final = {
+    "file": "converge.resources.file:File",
+    "directory": "converge.resources.file:Directory",
+    "symlink": "converge.resources.file:Symlink",
+    "exec": "converge.resources.exec:Exec",
+    "firewall": "converge.resources.firewall:Firewall",
+    "firewall_policy": "converge.resources.firewall:FirewallPolicy",
+    "sysctl": "converge.resources.sysctl:Sysctl",
+    "user": "converge.resources.accounts:User",
+    "group": "converge.resources.accounts:Group",
+    "authorized_keys": "converge.resources.accounts:AuthorizedKeys",
+    "hostname": "converge.resources.hostname:Hostname",
+    "timezone": "converge.resources.timezone:Timezone",
+    "package": "converge.resources.package:Package",
+    "service": "converge.resources.service:Service",
+    "archive": "converge.resources.archive:Archive",
+    "git": "converge.resources.git:Git",
+    "cron": "converge.resources.cron:Cron",
+    "mount": "converge.resources.mount:Mount",
+    "reboot": "converge.resources.reboot:Reboot",
+    "plist": "converge.resources.plist:Plist",
+    "registry": "converge.resources.registry:Registry",
+    "auditpolicy": "converge.resources.auditpolicy:AuditPolicy",
+    "securitypolicy": "converge.resources.securitypolicy:SecurityPolicy",
+}
+"""Our own, by the names of the methods of ``Run`` that declare them: the module and the class of each."""
+ENTRY_POINTS: Final = "converge.resources"
 
 
 class BrokenPlugin(ConvergeError):
@@ -24,6 +58,28 @@ class Plugin(NamedTuple):
     package: str
 
 
+@cache
+def own_kind(name: str) -> type[Resource]:
+    """One of our own, by the name of its method."""
+    module, _, cls = KINDS[name].partition(":")
+    return cast("type[Resource]", getattr(import_module(module), cls))
+
+
+def own_kinds() -> dict[str, type[Resource]]:
+    """All of our own, by the names of their methods; this imports them."""
+    return {name: own_kind(name) for name in KINDS}
+
+
+def called(kind: type[Resource]) -> str:
+    """How a blueprint declares this kind."""
+    place = f"{kind.__module__}:{kind.__name__}"
+    for name, each in KINDS.items():
+        module, _, cls = each.partition(":")
+        if cls == kind.__name__ and place.startswith(module):
+            return f"r.{name}"
+    return kind.__name__
+
+
 def kind_named(name: str) -> type[Resource] | None:
     """The kind that a package offers by this name, for ``r.NAME``. Raises BrokenPlugin."""
     found = _offered().get(name)
@@ -35,12 +91,19 @@ def names() -> list[str]:
     return sorted(_offered())
 
 
-def all_kinds() -> tuple[dict[str, Plugin], list[BrokenPlugin]]:
-    """Import all of them; those that cannot be used are told, and the others go on."""
+def all_kinds(reserved: Collection[str]) -> tuple[dict[str, Plugin], list[BrokenPlugin]]:
+    """Import all of them; those that cannot be used are told, and the others go on.
+
+    Those that are called like one of ours, or have a name that is ``reserved``, cannot.
+    """
     found: dict[str, Plugin] = {}
     broken: list[BrokenPlugin] = []
     for name, points in sorted(_offered().items()):
         try:
+            if name in reserved or name in KINDS:
+                what = "a kind" if name in KINDS else "a method"
+                text = f"the kind {name} of {_package(points[0])} is called like {what} of converge; it must be renamed"
+                raise BrokenPlugin(text)
             found[name] = _loaded(name, points)
         except BrokenPlugin as error:
             broken.append(error)
@@ -53,6 +116,8 @@ def owner_of_kind(kind: type[Resource]) -> type:
 
 
 def _offered() -> dict[str, list[EntryPoint]]:
+    from importlib.metadata import entry_points
+
     offered: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=ENTRY_POINTS):
         offered.setdefault(point.name, []).append(point)
@@ -60,14 +125,9 @@ def _offered() -> dict[str, list[EntryPoint]]:
 
 
 def _loaded(name: str, points: list[EntryPoint]) -> Plugin:
-    from converge.blueprints.run import Declares, Run
-
     packages = [_package(point) for point in points]
     if len(points) > 1:
         raise BrokenPlugin(f"the kind {name} is offered by {' and by '.join(packages)}; remove one of them")
-    if name in vars(Run):
-        whose = "a kind" if isinstance(vars(Run).get(name), Declares) else "a method"
-        raise BrokenPlugin(f"the kind {name} of {packages[0]} is called like {whose} of converge; it must be renamed")
     try:
         kind = points[0].load()
     except (Exception, SystemExit) as error:  # a broken package is told, and takes no other with it
@@ -80,7 +140,7 @@ def _loaded(name: str, points: list[EntryPoint]) -> Plugin:
 
 def why_no_kind(kind: object) -> str:
     """What is wrong with a class as a kind of resource; "" where nothing is."""
-    if not (inspect.isclass(kind) and issubclass(kind, Resource)):
+    if not (isinstance(kind, type) and issubclass(kind, Resource)):
         return f"is no class made from converge.core.resource.Resource, but {kind!r}"
     if "__dataclass_fields__" not in vars(kind):
         return f"is no dataclass: put @dataclass(frozen=True, slots=True) above class {kind.__name__}"

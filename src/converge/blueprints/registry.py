@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Concatenate, TypeAlias, TypeVar
@@ -91,6 +90,8 @@ def blueprint(name: str, description: str = "") -> Callable[[F], F]:
 
 def line_of(function: BlueprintFunction) -> Location:
     """Where a blueprint's function is written."""
+    import inspect
+
     code = getattr(inspect.unwrap(function), "__code__", None)
     return Location(code.co_filename, code.co_firstlineno) if code is not None else NOWHERE
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from converge.blueprints import sharding
+from converge.blueprints.kinds import KINDS, called, own_kind, own_kinds
 from converge.blueprints.merge import Declared, Entry, contradiction, contradictions, merged
 from converge.blueprints.registry import BlueprintFunction, _from_a_package, registry
 from converge.blueprints.typecheck import describe, plainly_fit, wrong_types
@@ -18,28 +18,27 @@ from converge.core.condition import Condition
 from converge.core.errors import NOWHERE, BadValue, ConvergeError, Location, Mistake, Mistakes, nearest
 from converge.core.platform import Os, Platform, this_os, this_platform
 from converge.core.resource import Resource
-from converge.host import serial as serial_module
-from converge.resources.accounts import AuthorizedKeys, Group, User
-from converge.resources.archive import Archive
-from converge.resources.auditpolicy import AuditPolicy
-from converge.resources.cron import Cron
-from converge.resources.exec import Exec
-from converge.resources.file import Directory, File, Symlink
-from converge.resources.firewall import Firewall, FirewallPolicy
-from converge.resources.git import Git
-from converge.resources.hostname import Hostname
-from converge.resources.mount import Mount
-from converge.resources.package import Package
-from converge.resources.plist import Plist
-from converge.resources.reboot import Reboot
-from converge.resources.registry import Registry as RegistryValue
-from converge.resources.securitypolicy import SecurityPolicy
-from converge.resources.service import Service
-from converge.resources.sysctl import Sysctl
-from converge.resources.timezone import Timezone
 from converge.secrets import Secrets
 
 if TYPE_CHECKING:
+    from converge.resources.accounts import AuthorizedKeys, Group, User
+    from converge.resources.archive import Archive
+    from converge.resources.auditpolicy import AuditPolicy
+    from converge.resources.cron import Cron
+    from converge.resources.exec import Exec
+    from converge.resources.file import Directory, File, Symlink
+    from converge.resources.firewall import Firewall, FirewallPolicy
+    from converge.resources.git import Git
+    from converge.resources.hostname import Hostname
+    from converge.resources.mount import Mount
+    from converge.resources.package import Package
+    from converge.resources.plist import Plist
+    from converge.resources.reboot import Reboot
+    from converge.resources.registry import Registry as RegistryValue
+    from converge.resources.securitypolicy import SecurityPolicy
+    from converge.resources.service import Service
+    from converge.resources.sysctl import Sysctl
+    from converge.resources.timezone import Timezone
     from converge.secrets.secret import Secret
 
 P = ParamSpec("P")
@@ -63,16 +62,20 @@ class Shards:
 
 
 class Declares(Generic[P, R]):
-    """A method of :class:`Run` that declares one kind, with the very options of that kind's constructor."""
+    """A method of :class:`Run` that declares one kind, with the very options of that kind's constructor.
 
-    def __init__(self, kind: Callable[P, R]) -> None:
-        # A class, seen by the type checker as the constructor that gives the method its signature.
-        self.kind = cast("type[R]", kind)
+    Type checkers see it made of the class, and the program makes it of the method's name.
+    """
+
+    def __init__(self, kind: Callable[P, R] | str) -> None:
+        self._name = cast("str", kind)
 
     def __get__(self, run: Run | None, owner: type[Run]) -> Callable[P, R]:
+        # A class, seen by the type checker as the constructor that gives the method its signature.
+        kind = cast("type[R]", own_kind(self._name))
         if run is None:
-            return self.kind  # for those who read documentation: its options and its text
-        return partial(run.declare, self.kind)
+            return kind  # for those who read documentation: its options and its text
+        return partial(run.declare, kind)
 
 
 class Run:
@@ -81,29 +84,32 @@ class Run:
     Mistakes are collected, not raised, so that an owner sees all of them at once.
     """
 
-    file = Declares(File)
-    directory = Declares(Directory)
-    symlink = Declares(Symlink)
-    exec = Declares(Exec)
-    firewall = Declares(Firewall)
-    firewall_policy = Declares(FirewallPolicy)
-    sysctl = Declares(Sysctl)
-    user = Declares(User)
-    group = Declares(Group)
-    authorized_keys = Declares(AuthorizedKeys)
-    hostname = Declares(Hostname)
-    timezone = Declares(Timezone)
-    package = Declares(Package)
-    service = Declares(Service)
-    archive = Declares(Archive)
-    git = Declares(Git)
-    cron = Declares(Cron)
-    mount = Declares(Mount)
-    reboot = Declares(Reboot)
-    plist = Declares(Plist)
-    registry = Declares(RegistryValue)
-    auditpolicy = Declares(AuditPolicy)
-    securitypolicy = Declares(SecurityPolicy)
+    if TYPE_CHECKING:  # each with the very options of its kind; at run time a kind is imported when it is first used
+        file = Declares(File)
+        directory = Declares(Directory)
+        symlink = Declares(Symlink)
+        exec = Declares(Exec)
+        firewall = Declares(Firewall)
+        firewall_policy = Declares(FirewallPolicy)
+        sysctl = Declares(Sysctl)
+        user = Declares(User)
+        group = Declares(Group)
+        authorized_keys = Declares(AuthorizedKeys)
+        hostname = Declares(Hostname)
+        timezone = Declares(Timezone)
+        package = Declares(Package)
+        service = Declares(Service)
+        archive = Declares(Archive)
+        git = Declares(Git)
+        cron = Declares(Cron)
+        mount = Declares(Mount)
+        reboot = Declares(Reboot)
+        plist = Declares(Plist)
+        registry = Declares(RegistryValue)
+        auditpolicy = Declares(AuditPolicy)
+        securitypolicy = Declares(SecurityPolicy)
+    else:
+        locals().update({name: Declares(name) for name in KINDS})
 
     def __init__(
         self,
@@ -223,9 +229,8 @@ class Run:
         included, nor where this one is.
         """
         where = _caller()
-        known = own_kinds()
-        wrong = [f"there is no kind {name!r}{nearest(name, known)}" for name in kinds if name not in known]
-        among = [known[name] for name in kinds if name in known] or list(known.values())
+        wrong = [f"there is no kind {name!r}{nearest(name, KINDS)}" for name in kinds if name not in KINDS]
+        among = [own_kind(name) for name in kinds if name in KINDS] or list(own_kinds().values())
         for option, value in options.items():
             found = [kind for kind in among if option in describe(kind).options]
             if not found and not wrong:
@@ -237,7 +242,7 @@ class Run:
                 elif describe(kind).options[option].check(value):
                     self._defaults.setdefault(kind, {})[option] = value
                 elif kinds or len(found) == 1:
-                    wrong += [f"{_called(kind)} {text}" for text in wrong_types(kind, (), {option: value})
+                    wrong += [f"{called(kind)} {text}" for text in wrong_types(kind, (), {option: value})
                               if not text.endswith(" is missing")]  # fmt: skip
         self._mistakes += [Mistake(where, None, f"defaults: {text}") for text in wrong]
 
@@ -262,6 +267,9 @@ class Run:
         return self._in_shard(percent, serial, of, revision)
 
     def _in_shard(self, percent: int, serial: str | None, of: str, revision: str | int) -> bool:
+        from converge.blueprints import sharding
+        from converge.host.serial import hardware_serial
+
         if wrong := sharding.mistake(percent, of, revision):
             self._mistakes.append(Mistake(_caller(2), None, wrong))
             return False
@@ -271,7 +279,7 @@ class Run:
                 self._warn(_caller(2), f"in_shard({percent}) {_PLAIN_SHARD}")
             return self._shards.answer
         if serial is None:
-            serial = serial_module.hardware_serial() if 0 < percent < 100 else ""
+            serial = hardware_serial() if 0 < percent < 100 else ""
             if not of and revision == "" and (prefix := sharding.vendors_prefix(serial)):
                 text = f"in_shard({percent}) goes by {prefix!r} alone, which all machines of this vendor have"
                 self._warn(_caller(2), f'{text}; give the shard a name, as in in_shard({percent}, of="new-agent")')
@@ -448,7 +456,7 @@ class _Unknown(Resource):
 def _misplaced(system: Os, kind: type[Resource], given: Mapping[str, object]) -> Iterator[str]:
     """Whatever cannot be had on this system: the kind, or options of it."""
     if system not in kind.platforms:
-        yield f"there is no {_called(kind)} on {system}, only on {' and '.join(kind.platforms)}"
+        yield f"there is no {called(kind)} on {system}, only on {' and '.join(kind.platforms)}"
         return
     for option, systems in kind.options_only_on.items():
         if option in given and system not in systems:
@@ -457,16 +465,6 @@ def _misplaced(system: Os, kind: type[Resource], given: Mapping[str, object]) ->
         for single in condition.singles():
             if system not in single.platforms:
                 yield f"the condition {single} can only be asked for on {' and '.join(single.platforms)}"
-
-
-def own_kinds() -> dict[str, type[Resource]]:
-    """The kinds of converge itself, by the names of the methods that declare them."""
-    return {name: value.kind for name, value in vars(Run).items() if isinstance(value, Declares)}
-
-
-def _called(kind: type[Resource]) -> str:
-    """How a blueprint declares this kind."""
-    return next((f"r.{name}" for name, own in own_kinds().items() if own is kind), kind.__name__)
 
 
 def _by_id(kwargs: dict[str, Any]) -> dict[str, Any]:  # Any: checked against the annotations already

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
-from converge.conditions import Condition
+from converge.core.condition import Condition
 from converge.core.resource import Resource
 
 Check: TypeAlias = Callable[[object], bool]

@@ -59,8 +59,7 @@ def run(arguments: Arguments) -> int:
 
 
 def _kind(name: str) -> tuple[str, type[Resource]]:
-    from converge.blueprints.kinds import kind_named
-    from converge.blueprints.run import own_kinds
+    from converge.blueprints.kinds import kind_named, own_kinds
     from converge.core.errors import ConvergeError, nearest
 
     own = own_kinds()
@@ -145,8 +144,8 @@ def _said(error: Exception) -> str:
 
 
 def _lines(found: Sequence[_Found], methods: dict[type[Resource], str]) -> list[str]:
+    from converge.blueprints.kinds import own_kinds
     from converge.blueprints.render import comment, declaration
-    from converge.blueprints.run import own_kinds
 
     system = this_os()
     own = {kind.for_system(system): method for method, kind in own_kinds().items() if system in kind.platforms}

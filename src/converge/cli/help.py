@@ -21,7 +21,5 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: Arguments) -> int:
     """Do it; returns the exit code."""
-    from converge.cli.parser import parse
-
-    parse(["--out", arguments.out, *arguments.command, "--help"])  # which ends the program
+    arguments.parse(["--out", arguments.out, *arguments.command, "--help"])  # which ends the program
     return exit_codes.OK

@@ -54,10 +54,10 @@ def _blueprints() -> dict[str, str]:
 
 
 def _kinds() -> dict[str, str]:
-    from converge.blueprints.kinds import all_kinds
-    from converge.blueprints.run import own_kinds
+    from converge.blueprints.kinds import all_kinds, own_kinds
+    from converge.blueprints.run import Run
 
-    brought, broken = all_kinds()
+    brought, broken = all_kinds(dir(Run))
     for error in broken:
         print(f"converge: {hide_credentials(str(error))}", file=sys.stderr)
     own = {name: _first_line(kind) for name, kind in own_kinds().items()}
@@ -67,7 +67,8 @@ def _kinds() -> dict[str, str]:
 
 def _helpers() -> dict[str, str]:
     """What ``r`` can do beside declaring a kind."""
-    from converge.blueprints.run import Run, own_kinds
+    from converge.blueprints.kinds import own_kinds
+    from converge.blueprints.run import Run
 
     kinds = own_kinds()
     named = {name: value for name, value in vars(Run).items() if not name.startswith("_") and name not in kinds}

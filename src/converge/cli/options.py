@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from converge.core.duration import parse_duration
@@ -23,6 +23,8 @@ class Arguments(argparse.Namespace):
     """What was typed, with the types that the parser has made sure of."""
 
     run: Callable[[Arguments], int]
+    parse: Callable[[Sequence[str]], Arguments]
+    """Reads another command line."""
     out: Out
     verbose: bool
     resource_timeout: float

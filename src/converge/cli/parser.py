@@ -136,6 +136,6 @@ def _parser() -> _Parser:
         sub = commands.add_parser(command.NAME, help=command.HELP, description=command.HELP)
         add_common(sub, top=False)
         command.add_to(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, parse=parse)
         sub.intermixed = command is adopt
     return parser

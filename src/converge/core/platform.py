@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -117,8 +116,10 @@ def _distro() -> str:
 
 
 def _package_manager(system: Os) -> str:
+    from shutil import which
+
     for program in _MANAGERS[system]:
-        if shutil.which(program, path=None if system == "windows" else SYSTEM_PATH):
+        if which(program, path=None if system == "windows" else SYSTEM_PATH):
             return _NAMES.get(program, program)
     return ""
 

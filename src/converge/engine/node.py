@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from converge.conditions import Condition
 from converge.core.change import IN_SYNC, Changes
+from converge.core.condition import Condition
 from converge.core.resource import Resource
 from converge.engine.events import Status
 

@@ -17,7 +17,7 @@ from converge.core.platform import CALLED, Os
 from converge.shipped.container import may_filter_packets, sysctl_writable
 
 if TYPE_CHECKING:
-    from converge.conditions import Condition
+    from converge.core.condition import Condition
     from converge.resources.file import File
     from converge.resources.firewall.rule import Protocol
 

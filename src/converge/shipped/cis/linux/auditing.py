@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from converge.blueprints.run import Run
-from converge.conditions import Condition, file_exists
+from converge.conditions import file_exists
+from converge.core.condition import Condition
 from converge.shipped import common
 from converge.shipped.cis.linux.tables import Machine, Rule, audit, installed, limited, rule
 
