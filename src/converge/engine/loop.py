@@ -13,31 +13,28 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeAlias
 
-from converge.core.errors import ConvergeError, ResourceError, Severity
+from converge.core.errors import ConvergeError, ResourceError
+from converge.core.resource import Resource
 from converge.core.trigger import Every, Trigger
 from converge.engine.dispatch import CHANGING, Dispatcher
 from converge.engine.events import (
     Began,
     Ended,
-    Event,
     Notice,
     Observer,
-    Outcome,
-    Running,
-    Status,
     Summary,
     Watching,
-    Working,
 )
 from converge.engine.gathering import Ask, Gathering, Triggers
 from converge.engine.job import Result
 from converge.engine.ledger import Ledger
 from converge.engine.node import Node
-from converge.engine.observer_thread import ObserverThread
 from converge.engine.reload import NotNow, Reloader
+from converge.engine.reporting import Reporting
 from converge.engine.scheduler import Scheduler, Task
 from converge.engine.settings import Settings
 from converge.engine.shutdown import ShutdownGuard
@@ -46,19 +43,14 @@ from converge.engine.tidying import Tidying
 from converge.graph.graph import Graph
 from converge.host import process
 from converge.host.exhaustion import none_left
-from converge.host.fs.os_errors import telling
 from converge.sources.supervisor import POLL
 from converge.sources.supervisor import SourceSupervisor as Sources
 from converge.sources.wake import WakeSource
 
-_CONDITION = "condition of "
-"""Marks the keys under which conditions are watched."""
+Handler: TypeAlias = Callable[[bool], None]
+"""What an event for a key calls; told whether it came by polling."""
 _HUNG_UP = 0
 """In the place of a signal's number: SIGHUP of a terminal that is gone."""
-_PATIENCE = 1.0
-"""Seconds that a reader of our output has for the last of it when we are told to stop."""
-_LOOK = 0.005
-"""Seconds between looks at whether all is told."""
 
 
 class Loop:
@@ -80,13 +72,12 @@ class Loop:
         self._observers = observers
         self._ledger = ledger
         self._planning = planning
-        self._latest: dict[str, Status] = {}
-        self._changed: set[str] = set()
         self.interrupted = False
         self.gave_up: str | None = None
         """Which critical resource failed, where that ended the run."""
         self.unheard = False
         """A reader of our output did not read the end of it, or the loop hangs; who waits for them, waits for ever."""
+        self._handlers: dict[str, Handler] = {}
         self._signals: deque[int] = deque()
         self._listening = False
         self._terminal = ControllingTerminal()
@@ -114,18 +105,16 @@ class Loop:
         self._timer: asyncio.TimerHandle | None = None
         self._watching_told = False
         self._ready = False
-        # What a plan says is all there is to it, so it waits for its reader.
-        self._behind = None if self._planning else ObserverThread(self._observers, self._output_failed)
-        self._tellers = self._observers if self._behind is None else (self._behind,)
+        self._reporting = reporting = Reporting(self._observers, self._output_failed, planning=self._planning)
         self._dispatcher = Dispatcher(
-            self._settings, self._arrived, self._timed_out, self._returned, self._report, self._runs_long
+            self._settings, self._arrived, self._timed_out, self._returned, reporting.notice, reporting.works
         )
         daemon = not self._planning and not self._settings.timeout
         kinds = Counter(resource.kind for resource in self._graph.resources)
-        self._emit(Began(self._name, "plan" if self._planning else "serve", kinds.total(), daemon, kinds))
+        reporting.tell(Began(self._name, "plan" if self._planning else "serve", kinds.total(), daemon, kinds))
         for warning in self._graph.warnings:
-            self._emit(Notice("warning", warning))
-        self._sources = None if self._planning else Sources(self._mark, self._polled, self._report)
+            reporting.tell(Notice("warning", warning))
+        self._sources = None if self._planning else Sources(self._mark, self._polled, reporting.notice)
         self._reloader = reloader
         self._reload_put_off = False
         self._wanted_graph = self._graph
@@ -144,7 +133,7 @@ class Loop:
             if self._sources is not None:
                 self._wake = WakeSource(self._woke)
                 self._watch_all(await self._gathered(self._graph))
-                self._tidying = Tidying(self._graph.resources, partial(self._report, "warning"))
+                self._tidying = Tidying(self._graph.resources, partial(reporting.notice, "warning"))
                 await self._tidying.run()
             self._ready = True
             self._turn_soon()
@@ -152,7 +141,8 @@ class Loop:
             return self._end()
         finally:
             self._close()
-            await self._fall_silent()
+            told = await reporting.finish(hurried=self.interrupted or not self._settings.timeout)
+            self.unheard = self.unheard or not told
 
     # --- turns --------------------------------------------------------------------------------------------
 
@@ -207,53 +197,56 @@ class Loop:
         self._watching_told = True
         if not self._planning and not self._scheduler.stopped:
             self._scheduler.last_change = self._now()
-            self._emit(Watching(len(self._scheduler.nodes), self._summary()))
-            self._flush()
+            self._reporting.tell(Watching(len(self._scheduler.nodes), self._summary()))
+            self._reporting.flush()
 
     # --- what comes in ------------------------------------------------------------------------------------
 
     def _mark(self, key: str) -> None:
-        if key.startswith(_CONDITION):
-            self._scheduler.mark_condition(key.removeprefix(_CONDITION), self._now())
-        elif self._reloader is not None and key == self._reloader.key:
-            self._reload_soon()
-            return
-        elif key == self._shutdown_guard.key:
-            self._shutdown_guard.look()
-            return
-        else:
-            self._scheduler.mark(key, self._now())
-        self._turn_soon()
+        if handler := self._handlers.get(key):  # else it has left the blueprint meanwhile
+            handler(False)
 
     def _polled(self, key: str) -> None:
-        if key.startswith(_CONDITION) or key == self._shutdown_guard.key:
-            self._mark(key)
-        elif self._reloader is not None and key == self._reloader.key:
-            self._reloader.look(self._loop, self._reload_soon)
+        if handler := self._handlers.get(key):
+            handler(True)
+
+    def _handlers_of(self, graph: Graph) -> dict[str, Handler]:
+        """A handler for each key that is watched: of resources, of their conditions, and our own."""
+        handlers: dict[str, Handler] = {self._shutdown_guard.key: lambda _polled: self._shutdown_guard.look()}
+        if self._reloader is not None:
+            handlers[self._reloader.key] = partial(self._heard_of_blueprint, self._reloader)
+        for resource in graph.resources:
+            handlers[resource.id] = partial(self._heard_of_resource, resource.id)
+            if resource.condition is not None:
+                handlers[_condition_of(resource)] = partial(self._heard_of_condition, resource.id)
+        return handlers
+
+    def _heard_of_resource(self, id: str, polled: bool) -> None:
+        self._scheduler.mark(id, self._now(), polled=polled)
+        self._turn_soon()
+
+    def _heard_of_condition(self, id: str, _polled: bool) -> None:
+        self._scheduler.mark_condition(id, self._now())
+        self._turn_soon()
+
+    def _heard_of_blueprint(self, reloader: Reloader, polled: bool) -> None:
+        if polled:
+            reloader.look(self._loop, self._reload_soon)
         else:
-            self._scheduler.mark(key, self._now(), polled=True)
-            self._turn_soon()
+            self._reload_soon()
 
     def _woke(self, seconds: float) -> None:
-        self._report("info", f"the machine slept for {seconds:.0f} s; looking at everything once")
+        self._reporting.notice("info", f"the machine slept for {seconds:.0f} s; looking at everything once")
         self._scheduler.mark_all(self._now())
         self._turn_soon()
 
     def _heard_of_shutdown(self, before: bool, now: bool) -> None:
         if now and not before:
-            self._report("info", "the machine is shutting down; nothing more is started")
+            self._reporting.notice("info", "the machine is shutting down; nothing more is started")
         elif before and not now:
-            self._report("info", "the shutdown was called off; looking at everything once")
+            self._reporting.notice("info", "the shutdown was called off; looking at everything once")
             self._scheduler.mark_all(self._now())
         self._turn_soon()
-
-    def _report(self, severity: Severity, text: str) -> None:
-        self._emit(Notice(severity, text))
-        self._flush()
-
-    def _runs_long(self, calls: Sequence[Running]) -> None:
-        self._emit(Working(tuple(calls)))
-        self._flush()
 
     def _arrived(self, results: Sequence[Result]) -> None:
         scheduler, now = self._scheduler, self._now()
@@ -273,7 +266,7 @@ class Loop:
                 scheduler.refreshed(node, task.causes, now=now, took=took)
             else:
                 scheduler.condition_answered(node, met, now=now)
-                self._watch_gate(node, met, triggers)
+                self._watch_condition(node, met, triggers)
         self._turn_soon()
 
     def _timed_out(self, task: Task, limit: float) -> None:
@@ -287,29 +280,9 @@ class Loop:
 
     # --- what goes out ------------------------------------------------------------------------------------
 
-    def _emit(self, event: Event) -> None:
-        for recorder in self._tellers:
-            recorder.see(event)
-
-    def _flush(self) -> None:
-        for recorder in self._tellers:
-            recorder.flush()
-
     def _pass_on(self) -> None:
-        events = self._scheduler.recorder.take()
-        if not events:
-            return
         try:
-            for event in events:
-                if isinstance(event, Outcome):
-                    self._latest[event.id] = event.status
-                    if event.status == "changed":
-                        self._changed.add(event.id)
-            with telling():
-                for recorder in self._tellers:
-                    for event in events:
-                        recorder.see(event)
-                self._flush()
+            self._reporting.outcomes(self._scheduler.recorder.take())
         except OSError as error:
             self._fail(error)
 
@@ -325,13 +298,7 @@ class Loop:
             self._wind_up("its output cannot be written")
 
     def _summary(self) -> Summary:
-        """By the last outcome of each; what was changed at some time and is right counts as changed."""
-        counts: Counter[Status] = Counter()
-        for id in self._scheduler.nodes:
-            status = self._latest.get(id)
-            if status is not None:
-                counts["changed" if status == "ok" and id in self._changed else status] += 1
-        return Summary(counts, self._now() - self._began)
+        return self._reporting.summary(self._scheduler.nodes, self._now() - self._began)
 
     def _end(self) -> Summary:
         if self._output_error is not None:
@@ -339,21 +306,9 @@ class Loop:
         summary = self._summary()
         if not self.interrupted:
             self.gave_up = self._scheduler.stopped
-        self._emit(Ended(summary, self.interrupted))
-        self._flush()
+        self._reporting.tell(Ended(summary, self.interrupted))
+        self._reporting.flush()
         return summary
-
-    async def _fall_silent(self) -> None:
-        """Wait until all is told. A run that ends by itself has all the time for it that its reader takes."""
-        if self._behind is None:
-            return
-        began = self._now()
-        while not self._behind.close(0.0):
-            hurried = self.interrupted or not self._settings.timeout
-            if hurried and self._now() - began > _PATIENCE:
-                self.unheard = True
-                return
-            await asyncio.sleep(_LOOK)
 
     def _broke(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A fault of our own: better to end, and be started anew, than to seem alive and keep nothing right."""
@@ -370,11 +325,11 @@ class Loop:
         if self._sources is not None and not node.retired and self._sources.watch(id, triggers):
             self._mark(id)
 
-    def _watch_gate(self, node: Node, met: bool, triggers: Sequence[Trigger] | None) -> None:
+    def _watch_condition(self, node: Node, met: bool, triggers: Sequence[Trigger] | None) -> None:
         """Until a condition holds, news of it may come from elsewhere after each look, as from a user who is new."""
         if self._sources is None or triggers is None or node.retired:
             return
-        key = _CONDITION + node.resource.id
+        key = _condition_of(node.resource)
         if self._sources.watch(key, triggers) and not met:
             self._mark(key)
 
@@ -384,12 +339,12 @@ class Loop:
         """What would tell of each resource, and of each condition."""
         asks: list[tuple[str, Ask]] = [(resource.id, resource.triggers) for resource in graph.resources]
         asks += [
-            (_CONDITION + resource.id, resource.condition.triggers)
+            (_condition_of(resource), resource.condition.triggers)
             for resource in graph.resources
             if resource.condition is not None
         ]
         late = partial(self._watch_late, graph)
-        return await Gathering(asks, (Every(POLL),), partial(self._report, "warning"), late).run()
+        return await Gathering(asks, (Every(POLL),), partial(self._reporting.notice, "warning"), late).run()
 
     def _watch_late(self, graph: Graph, found: Triggers) -> None:
         if self._sources is not None and graph is self._graph and not self._done.done():
@@ -399,6 +354,7 @@ class Loop:
 
     def _watch_all(self, wanted: Triggers) -> None:
         """Before the first check, so that nothing that happens in between is missed."""
+        self._handlers = self._handlers_of(self._graph)
         sources = self._sources
         if sources is None:
             return
@@ -427,7 +383,7 @@ class Loop:
             if number in (signal.SIGINT, signal.SIGTERM):
                 self.stop()
             elif number == _HUNG_UP:
-                self._report("warning", "the terminal that it was started from is gone; it ends")
+                self._reporting.notice("warning", "the terminal that it was started from is gone; it ends")
                 self.stop()
             else:
                 self._reload_soon()
@@ -463,7 +419,7 @@ class Loop:
             what = "; ".join(call.text for call in calls[:3]) + (f"; {len(calls) - 3} more" if len(calls) > 3 else "")
             grace = f"{self._settings.stop_grace:g} s"
             how = "a second Ctrl-C (or SIGTERM) ends at once"
-            self._report("info", f"stopping, as soon as this is done, or in {grace}: {what}\n{how}")
+            self._reporting.notice("info", f"stopping, as soon as this is done, or in {grace}: {what}\n{how}")
 
     def _close(self) -> None:
         # What runs on although it was told to end, or ran out of its time, must not outlive us unattended.
@@ -485,7 +441,7 @@ class Loop:
     def _reload_soon(self) -> None:
         """Editors write in several steps: load once they have been still for a moment."""
         if self._reloader is None:
-            self._report("info", "this blueprint cannot be loaded again while it runs")
+            self._reporting.notice("info", "this blueprint cannot be loaded again while it runs")
             return
         self._reloader.soon(self._loop, self._reload)
 
@@ -501,7 +457,7 @@ class Loop:
             return
         if isinstance(graph, NotNow):
             if not self._reload_put_off:
-                self._report(
+                self._reporting.notice(
                     "warning", f"the blueprint cannot be loaded again now, and will be as soon as it can: {graph}"
                 )
             self._reload_put_off = True
@@ -509,7 +465,7 @@ class Loop:
             return
         self._reload_put_off = False
         if isinstance(graph, ConvergeError):
-            self._report("error", f"the blueprint is broken, so the one before stays in force:\n{graph}")
+            self._reporting.notice("error", f"the blueprint is broken, so the one before stays in force:\n{graph}")
             if self._sources is not None:
                 self._sources.watch(reloader.key, reloader.triggers())
             return
@@ -529,6 +485,11 @@ class Loop:
         self._watch_all(wanted)
         self._scheduler.replace(graph, self._now())
         for warning in graph.warnings:
-            self._report("warning", warning)
-        self._report("info", f"loaded {self._name} again: {len(graph.resources)} resources")
+            self._reporting.notice("warning", warning)
+        self._reporting.notice("info", f"loaded {self._name} again: {len(graph.resources)} resources")
         self._turn_soon()
+
+
+def _condition_of(resource: Resource) -> str:
+    """The key under which its condition is watched."""
+    return f"condition of {resource.id}"
