@@ -52,9 +52,10 @@ test: $(TOOLS) ## all tests; those that are skipped say why
 unit: $(TOOLS) ## the tests of the parts, without those of whole runs
 	$(RUN) -m pytest -ra $(WHOLE:%=--ignore=%) $(PYTEST)
 
-lint: $(TOOLS) ## format and style
+lint: $(TOOLS) ## format, style, and which folder imports which
 	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/lint-imports --no-cache >/dev/null || $(VENV)/bin/lint-imports --no-cache
 
 types: $(TOOLS) ## static types
 	$(VENV)/bin/mypy

@@ -113,8 +113,8 @@ def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mac]:
     """A Mac of the test's own, in this very process."""
     made = Mac(tmp_path / "mac")
     place = "converge.resources.service.launchd"
-    monkeypatch.setattr(f"{place}.FOLDERS", (str(made.own), str(made.apple)))
-    monkeypatch.setattr(f"{place}.OWN_FOLDER", str(made.own))
+    monkeypatch.setattr(f"{place}.places.FOLDERS", (str(made.own), str(made.apple)))
+    monkeypatch.setattr(f"{place}.places.OWN_FOLDER", str(made.own))
     monkeypatch.setattr(f"{place}.launchctl.PROGRAM", str(made.launchctl))
     yield made
     started = made.root / "pids"

@@ -66,8 +66,8 @@ def pretend(root: Path) -> None:
     fcntl.fcntl = asked  # type: ignore[assignment]  # the stand-in
     from converge.host.fs import descriptors
     from converge.resources.plist import live, places
-    from converge.resources.service import launchd
     from converge.resources.service.launchd import launchctl
+    from converge.resources.service.launchd import places as daemons
     from converge.sources.darwin import kqueue
 
     class Kqueue(kqueue.Kqueue):
@@ -84,10 +84,10 @@ def pretend(root: Path) -> None:
     launchctl.PROGRAM = str(root / "launchctl")  # type: ignore[misc]  # the stand-in
     live.DEFAULTS = str(root / "defaults")
     places._OF_THE_MACHINE = str(root / "Library/Preferences")
-    launchd.OWN_FOLDER = str(root / "Library/LaunchDaemons")  # type: ignore[misc]  # not the machine's own
-    launchd.FOLDERS = (launchd.OWN_FOLDER, str(root / "System/Library/LaunchDaemons"))  # type: ignore[misc]
-    launchd.OVERRIDES = str(root / "disabled.plist")  # type: ignore[misc]
-    launchd.LOOKED_AT_EVERY = 3600.0  # type: ignore[misc]  # so that all is noticed by news
+    daemons.OWN_FOLDER = str(root / "Library/LaunchDaemons")  # type: ignore[misc]  # not the machine's own
+    daemons.FOLDERS = (daemons.OWN_FOLDER, str(root / "System/Library/LaunchDaemons"))  # type: ignore[misc]
+    daemons.OVERRIDES = str(root / "disabled.plist")  # type: ignore[misc]
+    daemons.LOOKED_AT_EVERY = 3600.0  # type: ignore[misc]  # so that all is noticed by news
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import jinja2
 import pytest
 from pages import ROOT, Block, Sandbox, as_blueprint, blocks, commands, converge_commands, pages
 
+from converge.blueprints.kinds import KINDS
 from converge.blueprints.load import NOTHING_GIVEN, Given, load
 from converge.blueprints.run import Declares, Run
 from converge.cli import main, parser
@@ -95,8 +95,8 @@ def test_an_example_of_a_blueprint_can_be_planned(
 ) -> None:
     if "with=json-setting" in block.words:
         monkeypatch.syspath_prepend(str(ROOT / "examples" / "json-setting" / "src"))
-        kind = importlib.import_module("json_setting").JsonSetting
-        monkeypatch.setattr(Run, "json_setting", Declares(kind), raising=False)
+        monkeypatch.setitem(KINDS, "json_setting", "json_setting:JsonSetting")
+        monkeypatch.setattr(Run, "json_setting", Declares("json_setting"), raising=False)
     sandbox.put_files(PAGES[page])
     path = str(sandbox.put("example.py", as_blueprint(block.text)))
     names = re.findall(r'@blueprint\("([^"]+)"', block.text) or ["example"]

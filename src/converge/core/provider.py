@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from converge.core.change import Changes
@@ -80,7 +80,7 @@ def apply_each(apply: Callable[[R, Changes], None], work: Sequence[tuple[R, Chan
 
 
 @cache
-def load_provider(place: str) -> type[Provider[Any]]:  # Any: whatever kind it serves
-    """The provider at ``module:Class``."""
+def load(place: str) -> Any:  # Any: whatever is there
+    """What is at ``module:name``, imported when it is first needed."""
     module, _, name = place.partition(":")
-    return cast("type[Provider[Any]]", getattr(import_module(module), name))
+    return getattr(import_module(module), name)

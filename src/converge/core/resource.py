@@ -18,7 +18,7 @@ from converge.core.change import Changes, Verb
 from converge.core.duration import parse_duration
 from converge.core.errors import NOWHERE, Location, ResourceError
 from converge.core.platform import Os, this_os
-from converge.core.provider import apply_each, check_each, load_provider
+from converge.core.provider import apply_each, check_each, load
 from converge.core.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Resource:
     """Options that can only be had on some of these."""
     adoption: ClassVar[Literal["", "by name", "the only one"]] = ""
     """Whether :meth:`adopt` is offered, and whether it has to be told which one."""
+    adopter: ClassVar[str] = ""
+    """What :meth:`adopt` calls, as ``module:function``: it makes a declaration, so the declaration cannot import it."""
     keeps_secret: ClassVar[frozenset[str]] = frozenset()
     """Options that may have a secret in them: what they hold is shown nowhere, and is no argument of any command."""
 
@@ -179,7 +181,8 @@ class Resource:
         place = cls.providers.get(this_os())
         if place is None:
             raise ResourceError(f"there is no {cls.kind} on this system")
-        return load_provider(place)
+        provider: type[Provider[Any]] = load(place)
+        return provider
 
     def identity(self) -> str:
         """The part of the id after the kind."""
@@ -311,6 +314,9 @@ class Resource:
         Only reads. Called where :attr:`adoption` says that it can be. Raises ResourceError or OSError where there is
         no such thing.
         """
+        if cls.adopter:
+            adopted: Adopted = load(cls.adopter)(name)
+            return adopted
         return cls.provider().adopt(name)
 
     def apply_refreshes(self, state: Changes) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from converge.core.change import Changes
-from converge.core.resource import Adopted, Need, Uses
+from converge.core.resource import Need, Uses
 from converge.resources.accounts.account import Account
 from converge.resources.accounts.validation import name_mistakes, number_mistakes, reference_mistakes
 
@@ -24,6 +24,7 @@ class Group(Account):
     platforms = ("linux",)
     shared_source: ClassVar[bool] = True
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.accounts.linux.adopt:adopt_group"
 
     _: KW_ONLY
     gid: int | None = None
@@ -59,9 +60,3 @@ class Group(Account):
         from converge.resources.accounts.linux.apply import change_group
 
         change_group(self, state)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.accounts.linux.adopt import adopt_group
-
-        return adopt_group(name)

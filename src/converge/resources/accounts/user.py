@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from converge.core.change import Changes
 from converge.core.ownership import NOTHING, Ownership
-from converge.core.resource import Adopted, Inside, Need, Owned, OwnsHome, OwnsTree, Uses
+from converge.core.resource import Inside, Need, Owned, OwnsHome, OwnsTree, Uses
 from converge.core.trigger import PathChanged, Trigger
 from converge.resources.accounts.account import Account
 from converge.resources.accounts.validation import (
@@ -41,6 +41,7 @@ class User(Account):
     platforms = ("linux",)
     shared_source: ClassVar[bool] = True
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.accounts.linux.adopt:adopt_user"
     keeps_secret = frozenset({"password_hash"})
 
     _: KW_ONLY
@@ -180,9 +181,3 @@ class User(Account):
         from converge.resources.accounts.linux.apply import change_user
 
         change_user(self, state)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.accounts.linux.adopt import adopt_user
-
-        return adopt_user(name)

@@ -12,7 +12,7 @@ from typing import ClassVar
 from converge.core.change import IN_SYNC, Change, Changes
 from converge.core.errors import Permanent, ResourceError
 from converge.core.ownership import NOTHING, Ownership
-from converge.core.resource import Adopted, Need, Owned, OwnsPath
+from converge.core.resource import Need, Owned, OwnsPath
 from converge.core.trigger import PathChanged, Trigger
 from converge.host.fs import acl
 from converge.host.fs.batch import Batch
@@ -47,6 +47,7 @@ class Directory(Entry):
     """A directory."""
 
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.file.adopt:adopt_directory"
     left_as_is = Entry.left_as_is | {"mode", "acl", "default_acl"}
     new_mode: ClassVar[int] = 0o755
 
@@ -114,12 +115,6 @@ class Directory(Entry):
 
     def triggers(self) -> Sequence[Trigger]:
         return (PathChanged(self.at, deep=self.recurse or self.purge),)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.file.adopt import adopt_directory
-
-        return adopt_directory(name)
 
     def compare(self, batch: Batch) -> Changes:
         folder = find_folder(self, batch)

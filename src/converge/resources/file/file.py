@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from converge.core.change import IN_SYNC, Changes, Verb
 from converge.core.errors import NotYet
-from converge.core.resource import Adopted, Need, Uses
+from converge.core.resource import Need, Uses
 from converge.core.trigger import PathChanged, Trigger
 from converge.host.fs import acl
 from converge.host.fs.batch import Batch
@@ -40,6 +40,7 @@ class File(Entry):
     """
 
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.file.adopt:adopt_file"
     keeps_secret = frozenset({"content", "vars", "line", "block"})
     left_as_is = Entry.left_as_is | keeps_secret | {"mode", "acl", "source", "template", "validate"}
     either = Entry.either | {"backup", "sensitive"}
@@ -176,12 +177,6 @@ class File(Entry):
         from converge.resources.file.check import unknown
 
         return unknown(self)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.file.adopt import adopt_file
-
-        return adopt_file(name)
 
     @classmethod
     def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:

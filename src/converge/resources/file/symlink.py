@@ -6,11 +6,10 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from converge.core.change import IN_SYNC, Change, Changes
 from converge.core.errors import ResourceError
-from converge.core.resource import Adopted
 from converge.host.fs.atomic import temporary_name
 from converge.host.fs.batch import Batch
 from converge.host.fs.dirfd import sync_directory
@@ -33,6 +32,7 @@ class Symlink(Entry):
     """A symbolic link. It may lead to what does not exist."""
 
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.file.adopt:adopt_symlink"
 
     target: PathLike
     """Where it leads, taken as it is written."""
@@ -82,12 +82,6 @@ class Symlink(Entry):
         if status is not None and not is_link(status):
             self._refuse_others(status)
         self._replace(folder, status, batch)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.file.adopt import adopt_symlink
-
-        return adopt_symlink(name)
 
     @classmethod
     def tidy_many(cls, resources: Sequence[Self]) -> None:

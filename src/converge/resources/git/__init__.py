@@ -152,7 +152,7 @@ class Git(Resource):
         tidy_staged(resource.dest for resource in resources)
 
     def _settled(self) -> Changes:
-        from converge.resources.git.commands import Unreadable
+        from converge.resources.git.program import Unreadable
 
         try:
             return self._compare()

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from converge.host import process
+from converge.resources.git.program import output_of, run
 
 if TYPE_CHECKING:
     from converge.resources.git import Git
@@ -40,8 +41,6 @@ class Changes(NamedTuple):
 
 def changes(it: Git, path: str) -> Changes:
     """Compare the files that belong to the commit."""
-    from converge.resources.git.commands import output_of
-
     entries = output_of(it, path, "status", "--porcelain=v2", "-z", "--untracked-files=no", limit=_LIMIT).split("\0")
     found = [match["path"] for entry in entries if (match := _ENTRY.fullmatch(entry))]
     blobs = {
@@ -56,8 +55,6 @@ def changes(it: Git, path: str) -> Changes:
 @contextlib.contextmanager
 def out_of_the_way(it: Git, path: str, commit: str) -> Iterator[None]:
     """While another commit is checked out, files of it that only seem changed are gone, and so do not forbid it."""
-    from converge.resources.git.commands import output_of
-
     alike = changes(it, path).alike
     if alike:
         words = ("diff", "--name-only", "--no-renames", "-z", "HEAD", commit)
@@ -91,8 +88,6 @@ def _alike(it: Git, path: str, blobs: Mapping[str, str]) -> frozenset[str]:
 
 def _hashes(it: Git, path: str, files: Sequence[str]) -> dict[str, str]:
     """The names that git gives to what is in these files, as it is; nothing where one cannot be read."""
-    from converge.resources.git.commands import run
-
     words = ("hash-object", "--no-filters", "--stdin-paths")
     result = run(it, path, *words, stdin=_listed(files, "\n"), limit=_LIMIT, errors=False)
     lines = result.output.splitlines()
@@ -101,8 +96,6 @@ def _hashes(it: Git, path: str, files: Sequence[str]) -> dict[str, str]:
 
 def _written(it: Git, path: str, files: Sequence[str], *options: str) -> None:
     """Let git write files as it does at a checkout."""
-    from converge.resources.git.commands import run
-
     if files:
         run(it, path, "checkout-index", "--quiet", *options, "-z", "--stdin", stdin=_listed(files, "\0"))
 

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from converge.core.change import IN_SYNC, Change, Changes, Verb
-from converge.core.resource import Adopted, Inside, Need, Owned, OwnsPath, OwnsTree, Resource, Uses
+from converge.core.resource import Inside, Need, Owned, OwnsPath, OwnsTree, Resource, Uses
 from converge.core.trigger import MountsChanged, PathChanged, Trigger
 from converge.host.fs.paths import path_mistakes, tidy_path
 
@@ -38,6 +38,7 @@ class Mount(Resource):
     kind: ClassVar[str] = "mount"
     platforms = ("linux",)
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.mount.adopt:adopt_mount"
 
     path: str
     """The mount point: absolute, and free of symbolic links."""
@@ -171,12 +172,6 @@ class Mount(Resource):
                 fstab.put(self._entry())
         if "fstab" in differs:
             _tell_systemd()
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.mount.adopt import adopt_mount
-
-        return adopt_mount(name)
 
     def _compare(self, table: Table, fstab: str) -> Changes:
         from converge.resources.mount.live import differences, require_place

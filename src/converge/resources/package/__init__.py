@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from converge.core.change import Changes, Verb
-from converge.core.resource import Adopted, Resource
+from converge.core.resource import Resource
 from converge.core.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Package(Resource):
     batch_check: ClassVar[bool] = True
     shared_source: ClassVar[bool] = True
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.package.adopt:adopt_package"
 
     name: str
     """What the package manager calls it; with apt also ``NAME:ARCHITECTURE``."""
@@ -116,12 +117,6 @@ class Package(Resource):
         manager = first.manager or this_platform().package_manager
         program = "apt-get" if manager == "apt" else manager
         return f"{program} {'remove' if first.is_removal() else 'install'} {', '.join(each.name for each, _ in work)}"
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.package.adopt import adopt_package
-
-        return adopt_package(name)
 
     def _manager(self) -> Manager:
         from converge.resources.package.managers import this_manager

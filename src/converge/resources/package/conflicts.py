@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from converge.core.errors import ResourceError
 from converge.core.resource import Resource
@@ -38,6 +38,10 @@ class Declared:
                 yield other
 
 
+def _package(resource: Resource) -> Package | None:
+    return cast("Package", resource) if resource.kind == "package" else None
+
+
 def _makes_wrong(manager: Manager, other: Package, step: Step) -> bool:
     if other.is_removal():
         return step.after is not None
@@ -48,9 +52,7 @@ def _makes_wrong(manager: Manager, other: Package, step: Step) -> bool:
 
 def declared_packages(resources: Mapping[str, Resource]) -> Declared:
     """Those of a blueprint."""
-    from converge.resources.package import Package
-
-    found = {each.name: each for each in resources.values() if isinstance(each, Package)}
+    found = {each.name: each for each in map(_package, resources.values()) if each is not None}
     return Declared(hash(tuple((each.name, each.state, each.version, each.manager) for each in found.values())), found)
 
 

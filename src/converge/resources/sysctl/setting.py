@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from converge.core.change import Changes, Verb
-from converge.core.resource import Adopted, Inside, Need, Owned, OwnsPath, Resource, Uses
+from converge.core.resource import Inside, Need, Owned, OwnsPath, Resource, Uses
 from converge.core.trigger import LinkChanged, PathChanged, Trigger
 from converge.resources.sysctl import keys
 
@@ -25,6 +25,7 @@ class Sysctl(Resource):
     kind: ClassVar[str] = "sysctl"
     platforms = ("linux",)
     adoption = "by name"
+    adopter: ClassVar[str] = "converge.resources.sysctl.adopt:adopt_sysctl"
 
     key: str
     """Its name, such as ``net.ipv4.ip_forward``; a dot within a name is written as ``/``, as in ``eth0/1``."""
@@ -101,9 +102,3 @@ class Sysctl(Resource):
         from converge.resources.sysctl import live
 
         return live.apply(work, FILE)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.sysctl.adopt import adopt_sysctl
-
-        return adopt_sysctl(name)

@@ -6,24 +6,18 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from converge.core.change import Changes
 from converge.core.platform import may_do_all
-from converge.core.resource import Adopted, Named, Need, Uses
+from converge.core.resource import Named, Need, Uses
 from converge.core.trigger import Every, PathChanged, ProcessEnded, Trigger
+from converge.resources.service.launchd import places
 from converge.resources.service.service import SHORT, Service
 
 if TYPE_CHECKING:
     from typing import Self
 
-OWN_FOLDER: Final = "/Library/LaunchDaemons"
-FOLDERS: Final = (OWN_FOLDER, "/System/Library/LaunchDaemons")
-"""Where the property lists of daemons are: those of others than Apple, and Apple's."""
-OVERRIDES: Final = "/private/var/db/com.apple.xpc.launchd/disabled.plist"
-"""Where launchd keeps what was enabled and disabled."""
-LOOKED_AT_EVERY: Final = 30.0
-"""Seconds between looks: launchd tells nobody what it does, only the kernel tells that a process ended."""
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _HOMEBREW: Final = "homebrew.mxcl."
 """What Homebrew puts before the name of a package."""
@@ -32,6 +26,8 @@ _HOMEBREW: Final = "homebrew.mxcl."
 @dataclass(frozen=True, slots=True)
 class LaunchdService(Service):
     """A daemon of launchd."""
+
+    adopter: ClassVar[str] = "converge.resources.service.launchd.adopt:adopt_service"
 
     brought_by: str = field(init=False, compare=False, repr=False, default="")
     """The id of the resource that brings the daemon; empty where the blueprint has none."""
@@ -65,8 +61,8 @@ class LaunchdService(Service):
         return found
 
     def triggers(self) -> Sequence[Trigger]:
-        files = PathChanged(f"{OWN_FOLDER}/{self.name}.plist"), PathChanged(OVERRIDES)
-        return (*files, *map(ProcessEnded, self.process), Every(LOOKED_AT_EVERY))
+        files = PathChanged(f"{places.OWN_FOLDER}/{self.name}.plist"), PathChanged(places.OVERRIDES)
+        return (*files, *map(ProcessEnded, self.process), Every(places.LOOKED_AT_EVERY))
 
     def triggers_vary(self) -> bool:
         return True  # each time that it is started it is another process
@@ -75,7 +71,7 @@ class LaunchdService(Service):
         return None if may_do_all() else "it manages a daemon of the system"
 
     def _file(self) -> str:
-        return f"file:{OWN_FOLDER}/{self.name}.plist"
+        return f"file:{places.OWN_FOLDER}/{self.name}.plist"
 
     def _package(self) -> str:
         return f"package:{self.name.removeprefix(_HOMEBREW)}"
@@ -90,12 +86,6 @@ class LaunchdService(Service):
         from converge.resources.service.launchd.apply import repair
 
         repair(self, state)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.service.launchd.check import adopt
-
-        return adopt(name)
 
     def refresh(self, causes: Sequence[str]) -> None:
         from converge.resources.service.launchd.apply import reload, restart

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from converge.core.change import Change, Changes
 from converge.core.errors import Busy, NotYet, ResourceError
-from converge.core.resource import Adopted
-from converge.resources.service.launchd import LaunchdService, launchctl, plists
-from converge.resources.service.service import RunState
+from converge.resources.service.launchd import launchctl, plists
 
 if TYPE_CHECKING:
+    from converge.resources.service.launchd import LaunchdService
     from converge.resources.service.launchd.launchctl import Daemon
     from converge.resources.service.launchd.plists import Described
 
@@ -60,14 +59,15 @@ def missing(want: LaunchdService, changes: Changes = ()) -> ResourceError:
 def _judged(want: LaunchdService, settings: Mapping[str, bool]) -> Changes:
     daemon = None if want.state is None else launchctl.look(want.name)
     want.process[:] = [daemon.pid] if daemon is not None and daemon.pid else []
-    described = _described(want, daemon)
+    described = described_by(want, daemon)
     changes = (*_enabled(want, described, settings), *_running(want, described, daemon))
     if described is None and daemon is None and (want.enable or want.state == "running"):
         raise missing(want, changes)
     return changes
 
 
-def _described(want: LaunchdService, daemon: Daemon | None) -> Described | None:
+def described_by(want: LaunchdService, daemon: Daemon | None) -> Described | None:
+    """The property list that it comes from; None where that does not matter, or there is none."""
     if want.enable is None and want.state == "stopped":
         return None  # nothing of it matters then
     if daemon is not None and daemon.path.startswith("/"):
@@ -98,32 +98,10 @@ def _running(want: LaunchdService, described: Described | None, daemon: Daemon |
         yield Change("state", None if described is None else "stopped", "running")
     elif not daemon.runs and must_run(described, daemon):
         if daemon.state not in _AT_REST:
-            raise Busy(f"launchd is about to start {want.name} ({daemon.state}{_after(daemon)})", at_most=_SETTLES)
-        yield Change("state", f"{daemon.state}{_after(daemon)}", "running")
+            raise Busy(f"launchd is about to start {want.name} ({daemon.state}{after(daemon)})", at_most=_SETTLES)
+        yield Change("state", f"{daemon.state}{after(daemon)}", "running")
 
 
-def _after(daemon: Daemon) -> str:
+def after(daemon: Daemon) -> str:
+    """How its last process ended, to be added to a text."""
     return f", after {daemon.ending}" if daemon.ending else ""
-
-
-def adopt(name: str) -> Adopted:
-    """Whether it is loaded, and is so at boot."""
-    want = LaunchdService(name, state="running", enable=True)
-    for wrong in want.mistakes():
-        raise ResourceError(wrong)
-    daemon, settings = launchctl.look(name), launchctl.settings()
-    described = _described(want, daemon)
-    if described is None and daemon is None:
-        raise missing(want)
-    remarks = []
-    running = daemon is not None
-    if daemon is not None and not daemon.runs:
-        if must_run(described, daemon):
-            running = False
-            remarks.append(f"It is loaded and does not run{_after(daemon)}.")
-        else:
-            remarks.append("It is loaded, and launchd starts it when it is needed.")
-    enable = is_enabled(name, described, settings)
-    # What runs though it is disabled would not come up again.
-    state: RunState | None = None if running and not enable else "running" if running else "stopped"
-    return Adopted(LaunchdService(name, state=state, enable=enable), remarks)

@@ -7,7 +7,7 @@ import stat
 from typing import Any, Final, NamedTuple
 
 from converge.core.errors import ResourceError
-from converge.resources.service import launchd
+from converge.resources.service.launchd import places
 
 _AGENTS: Final = ("/Library/LaunchAgents", "/System/Library/LaunchAgents")
 _labels: Final[dict[str, tuple[tuple[int, int], str]]] = {}
@@ -28,11 +28,11 @@ class Described(NamedTuple):
 
 def find(label: str) -> Described | None:
     """The daemon's property list; None where there is none. Raises ResourceError for one that cannot be read."""
-    for folder in launchd.FOLDERS:
+    for folder in places.FOLDERS:
         path = f"{folder}/{label}.plist"
         if os.path.lexists(path) and _label(path) == label:
             return read(path)
-    for folder in launchd.FOLDERS:  # Apple's are not all called as their labels are
+    for folder in places.FOLDERS:  # Apple's are not all called as their labels are
         for path in _lists(folder):
             if _label(path) == label:
                 return read(path)

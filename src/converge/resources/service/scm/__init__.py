@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from converge.core.change import Changes
-from converge.core.resource import Adopted, Named, Need, Uses
+from converge.core.resource import Named, Need, Uses
 from converge.core.trigger import RegistryChanged, ServiceChanged, Trigger
 from converge.resources.service.service import SHORT, Service
 
@@ -23,6 +23,8 @@ _BY_ITSELF: Final = ("auto", "delayed-auto")
 @dataclass(frozen=True, slots=True)
 class ScmService(Service):
     """A service of Windows."""
+
+    adopter: ClassVar[str] = "converge.resources.service.scm.adopt:adopt_service"
 
     settings: Sequence[str] = field(init=False, compare=False, repr=False, default=())
     """The ids of what the blueprint has in the registry below the key of the service."""
@@ -78,12 +80,6 @@ class ScmService(Service):
         from converge.resources.service.scm.apply import repair
 
         repair(self, state)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.service.scm.adopt import adopt_service
-
-        return adopt_service(name)
 
     def refresh(self, causes: Sequence[str]) -> None:
         from converge.resources.service.scm.apply import restart

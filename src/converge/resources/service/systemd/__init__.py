@@ -6,10 +6,10 @@ import copy
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from converge.core.change import Changes
-from converge.core.resource import Adopted, Named, Need, Owned, OwnsLinks, OwnsPath, Uses
+from converge.core.resource import Named, Need, Owned, OwnsLinks, OwnsPath, Uses
 from converge.core.trigger import PathChanged, Trigger, UnitChanged
 from converge.host.systemd.unit_names import FOLDERS, name_mistakes, short_name, stem, unit_files, unit_name
 from converge.resources.service.service import SHORT, Service
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class SystemdService(Service):
     """A unit of systemd."""
+
+    adopter: ClassVar[str] = "converge.resources.service.systemd.adopt:adopt_service"
 
     unit: str = field(init=False, compare=False, repr=False, default="")
     """The full name."""
@@ -84,12 +86,6 @@ class SystemdService(Service):
         from converge.resources.service.systemd.apply import repair
 
         repair(self, state)
-
-    @classmethod
-    def adopt(cls, name: str) -> Adopted:
-        from converge.resources.service.systemd.adopt import adopt_service
-
-        return adopt_service(name)
 
     def refresh(self, causes: Sequence[str]) -> None:
         from converge.resources.service.systemd.apply import restart
