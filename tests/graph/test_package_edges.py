@@ -37,6 +37,18 @@ def test_other_places_are_none_of_its_business(path: str) -> None:
     assert edges(build_graph([File(path, content=""), Package("nginx")])) == set()
 
 
+@pytest.mark.parametrize(
+    ("package", "path"),
+    [
+        ("systemd-resolved", "/etc/systemd/system/x.service"), ("apt-file", "/etc/apt/sources.list.d/x.list"),
+        ("nginx-dev", "/etc/nginx/x.conf"), ("ssh-askpass", "/etc/ssh/x.conf"),
+        ("python3-nginx", "/etc/nginx/x.conf"),
+    ],
+)  # fmt: skip
+def test_what_is_called_alike_is_another_package(package: str, path: str) -> None:
+    assert edges(build_graph([File(path, content=""), Package(package)])) == set()
+
+
 def test_what_goes_is_taken_away_before_its_package() -> None:
     gone = File("/etc/nginx/conf.d/x.conf", state="absent")
     stays = File("/etc/nginx/conf.d/y.conf", content="")

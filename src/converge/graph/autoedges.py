@@ -142,8 +142,12 @@ def _by_name(
                 yield before, after, BY_NAME
 
 
-_OFIN_PACKAGES = re.compile(r"/(?:etc|opt|usr/(?:lib|libexec|share)|var/(?:cache|lib|log|spool))/([^/]+)/")
+_OF_PACKAGES = re.compile(r"/(?:etc|opt|usr/(?:lib|libexec|share)|var/(?:cache|lib|log|spool))/([^/]+)/")
 """Where packages have directories of their own, mostly called after them; see hier(7)."""
+_SHARED = frozenset(("apt", "dpkg", "systemd", "default", "ssl", "doc", "python3"))
+"""Directories there that many packages use, whatever they are called after."""
+_VARIANT = re.compile(r"(?:[\d.-]+(?:-[a-z]+)?|-(?:core|daemon|extras|full|light|server))?")
+"""What follows the name of a program in that of its package: a version, a part of that, or how much of it there is."""
 
 
 def _in_packages(
@@ -156,9 +160,11 @@ def _in_packages(
     known: dict[str, list[int]] = {}
     for after, resource in enumerate(resources):
         for need in resource.needs() if resource.auto_edge else ():
-            if not isinstance(need, Inside) or not (found := _OFIN_PACKAGES.match(need.path)):
+            if not isinstance(need, Inside) or not (found := _OF_PACKAGES.match(need.path)):
                 continue
             name = found[1]
+            if name in _SHARED:
+                continue
             if name not in known:
                 ids = ((place, resources[place].id.partition(":")[2]) for place in packages)
                 known[name] = [place for place, package in ids if _is_called_after(package, name)]
@@ -171,8 +177,8 @@ def _in_packages(
 
 def _is_called_after(package: str, folder: str) -> bool:
     """``nginx`` is the folder of nginx, nginx-full and nginx:amd64; ``php`` is that of php8.2-fpm."""
-    rest = package.removeprefix(folder)
-    return package.startswith(folder) and (not rest or not rest[0].isalpha())
+    base = package.partition(":")[0]
+    return base.startswith(folder) and _VARIANT.fullmatch(base, len(folder)) is not None
 
 
 class _NearestDirectory:
