@@ -270,8 +270,16 @@ def _execute(path: str, trust: Trust) -> types.ModuleType:
     # Dataclasses and pickling look their module up by name.
     sys.modules[module.__name__] = module
     with _mistakes_from({path}):
-        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - it is the owner's program
+        exec(_compiled(source, path), module.__dict__)  # noqa: S102 - it is the owner's program
     return module
+
+
+def _compiled(source: bytes, path: str) -> types.CodeType:
+    try:
+        return compile(source, path, "exec", dont_inherit=True)
+    except SyntaxError as error:  # of what is no text at all, Python does not say where it is
+        error.filename = error.filename or path
+        raise
 
 
 def _choose(module: types.ModuleType, path: str, function_name: str) -> tuple[str, BlueprintFunction]:
