@@ -28,7 +28,7 @@ def test_text_shows_layers_groups_and_each_edge_with_its_rule(place: Place) -> N
     said = place.run("graph", place.site, "--distro", "debian")
     assert said.code == 0, said.err
     assert said.out.splitlines() == [
-        "site: 6 resources, 3 layers, 4 edges (2 declared, 2 automatic)",
+        "site: 6 resources, 3 layers, 5 edges (2 declared, 3 automatic)",
         "",
         "layer 1",
         "  file:/etc/nginx",
@@ -41,6 +41,7 @@ def test_text_shows_layers_groups_and_each_edge_with_its_rule(place: Place) -> N
         "    after file:/etc/nginx  parent directory",
         "  file:/etc/nginx/old  (absent)",
         "    after file:/etc/nginx  parent directory",
+        "    after package:nginx    directory of its package",
         "",
         "layer 3",
         r'  exec:say "hi" \\n <b>{x}</b> ß'.replace(r"\\", "\\"),
@@ -79,6 +80,7 @@ def test_dot_is_the_graph_whatever_is_in_its_names(place: Place) -> None:
         ("file:/etc/nginx/site.conf", r'exec:say "hi" \n <b>{x}</b> ß', "refresh", "bold"),
         ("file:/etc/nginx", "file:/etc/nginx/site.conf", "parent directory", "dashed"),
         ("file:/etc/nginx", "file:/etc/nginx/old  (absent)", "parent directory", "dashed"),
+        ("package:nginx", "file:/etc/nginx/old  (absent)", "directory of its package", "dashed"),
     }
 
 
@@ -92,7 +94,7 @@ def test_graphviz_draws_it(place: Place) -> None:
     texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"file:/etc/nginx", "parent directory", r'exec:say "hi" \n <b>{x}</b> ß', "group 1"} <= set(texts)
     edges = [e for e in root.iter("{http://www.w3.org/2000/svg}g") if e.get("class") == "edge"]
-    assert len(edges) == 4
+    assert len(edges) == 5
 
 
 def test_without_graphviz_a_picture_says_what_to_install(place: Place) -> None:
@@ -114,7 +116,7 @@ def test_json_has_the_same_for_programs(place: Place) -> None:
         ("package:curl", 1, 1),
     ]
     assert {"before": "package:nginx", "after": "file:/etc/nginx/site.conf", "rule": "depends_on"} in found["edges"]
-    assert len(found["edges"]) == 4
+    assert len(found["edges"]) == 5
     assert "warnings" not in found
 
 

@@ -1,1 +1,1 @@
-"""Blueprints: declared, loaded, given their parameters."""
+"""Blueprints: registering, loading and evaluating them."""

@@ -1,4 +1,4 @@
-"""The kinds of resources there are: our own, and those that installed packages bring.
+"""The table of resource kinds: built-in ones, and those from installed packages.
 
 Packages bring theirs through the entry points ``converge.resources``. A kind is imported when a blueprint first
 declares one, so that a blueprint of files loads no firewall.

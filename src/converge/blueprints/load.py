@@ -1,4 +1,4 @@
-"""From what a user typed to declared resources: finds a blueprint, runs it, and reports every mistake at once."""
+"""Loads a blueprint by name or path, evaluates it, and reports all mistakes at once."""
 
 from __future__ import annotations
 

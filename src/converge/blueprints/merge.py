@@ -1,4 +1,4 @@
-"""One resource that several blueprints declare: one declaration with the options of all, or a contradiction."""
+"""Merges identical declarations of one resource by several blueprints, or reports the contradiction."""
 
 from __future__ import annotations
 

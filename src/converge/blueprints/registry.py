@@ -1,4 +1,4 @@
-"""The blueprints that are known by name."""
+"""The registry of named blueprints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes declarations as Python, as an owner would: with the options that are not at their defaults."""
+"""Renders declarations as Python source, leaving out options at their defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blueprints: functions that declare resources, and the :class:`Run` that collects what they declare."""
+"""``Run``, the ``r`` of a blueprint: declares resources and collects mistakes."""
 
 from __future__ import annotations
 

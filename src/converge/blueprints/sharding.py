@@ -1,4 +1,4 @@
-"""Rolling changes out to a part of a fleet: a stable number from 0 to 99 for each machine.
+"""Gradual rollout: maps each machine to a stable shard from 0 to 99.
 
 The number is made from the hardware serial, so that it outlives reinstallation and is the same that the machine had
 under the Go tool of this name. A shard with a name has numbers of its own, so that it is not always the same machines

@@ -1,4 +1,4 @@
-"""Holds what an owner passed against the annotations of a kind, before anything else looks at it.
+"""Checks declared options against the annotations of their kind.
 
 The same annotations serve the static type checker and this: one place says what an option takes.
 """

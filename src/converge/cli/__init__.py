@@ -1,4 +1,4 @@
-"""The command line: one file a command, each with ``add_to`` for its options and ``run``."""
+"""The command line: one module per command, each with ``add_to`` for its options and ``run``."""
 
 from __future__ import annotations
 

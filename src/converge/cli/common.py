@@ -1,4 +1,4 @@
-"""What the commands that run a blueprint have in common."""
+"""Helpers shared by commands that evaluate a blueprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process tells its caller. 2 to 5 are only used with ``--detailed-exit-codes``."""
+"""Exit codes. 2 to 5 are only used with ``--detailed-exit-codes``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong, as JSON on standard output, for programs that read nothing else."""
+"""Reports failures as a JSON object on standard output."""
 
 from __future__ import annotations
 

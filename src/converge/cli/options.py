@@ -1,4 +1,4 @@
-"""The options of the command line, and what their values mean."""
+"""Command-line options and the conversion of their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line, put together from the commands, and read."""
+"""Builds the argument parser from the commands, and parses the command line."""
 
 from __future__ import annotations
 

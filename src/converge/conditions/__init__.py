@@ -1,4 +1,4 @@
-"""Gates: a resource with a condition is left alone until the condition first holds. One file for each subject."""
+"""Conditions: a resource is left alone until its condition first holds. One module per subject."""
 
 from converge.conditions.files import file_exists
 from converge.conditions.mounts import mount_point

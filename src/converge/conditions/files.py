@@ -1,4 +1,4 @@
-"""Whether something is there."""
+"""Conditions on files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether something is mounted."""
+"""Conditions on mounts."""
 
 from __future__ import annotations
 

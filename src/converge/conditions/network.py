@@ -1,4 +1,4 @@
-"""Whether the network is there."""
+"""Conditions on the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a package is installed."""
+"""Conditions on installed packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a key or a value is in the registry of Windows. Each asks what a declaration of the same would find."""
+"""Conditions on keys and values of the Windows registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a service runs."""
+"""Conditions on services."""
 
 from __future__ import annotations
 

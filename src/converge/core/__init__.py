@@ -1,1 +1,1 @@
-"""The ground that everything else stands on; it imports nothing of ours."""
+"""Base types that everything else builds on. Imports nothing else of converge."""

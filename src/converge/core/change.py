@@ -1,4 +1,4 @@
-"""How a resource differs from what is declared."""
+"""Changes: how a resource differs from its declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates: a resource with a condition is left alone until the condition first holds.
+"""Conditions: a resource is left alone until its condition first holds.
 
 A condition says whether it holds (:meth:`Condition.met`) and, as data, what would tell that this may have changed
 (:meth:`Condition.triggers`). Conditions combine with ``&``, ``|`` and ``~``.

@@ -1,4 +1,4 @@
-"""Errors that end a command, with what a person needs to go on."""
+"""Typed errors, with what a person needs to go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the resources of one blueprint own, and which of them contradict a removal."""
+"""Path ownership within a blueprint, and removals that contradict it."""
 
 from __future__ import annotations
 

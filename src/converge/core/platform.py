@@ -1,4 +1,4 @@
-"""What machine this is, as far as blueprints care."""
+"""Platform facts: OS, distribution, package manager, init system, architecture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What touches the machine for a kind of resource, where that is not the kind itself."""
+"""Providers: what reads and changes the machine on behalf of a resource kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of resource is: a frozen declaration that can compare itself with the machine.
+"""The base class of all resource kinds: a frozen declaration that can be compared with the machine.
 
 A kind is one subclass of :class:`Resource` in one file. It says what it wants (its fields), what differs
 (:meth:`Resource.check`), how to put that right (:meth:`Resource.apply`) and what would tell that it may no
@@ -289,7 +289,7 @@ class Resource:
     # --- what it does, or its provider --------------------------------------------------------------------
 
     def check(self) -> Changes:
-        """Compare with the live machine. Never changes anything. A kind has this or :meth:`check_many`.
+        """Compare with the live machine. Never changes anything. Implement this or :meth:`check_many`.
 
         Raises ResourceError (or OSError, which the engine words) where that cannot be told.
         """
@@ -299,7 +299,7 @@ class Resource:
         return found
 
     def apply(self, state: Changes) -> None:
-        """Put right what ``state`` says, and only that. A kind has this or :meth:`apply_many`.
+        """Put right what ``state`` says, and only that. Implement this or :meth:`apply_many`.
 
         Raises ResourceError or OSError.
         """

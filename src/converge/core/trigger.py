@@ -1,4 +1,4 @@
-"""What has a resource checked again. A trigger is data; a source watches for it."""
+"""Triggers: events that request a re-check of a resource. A trigger is data; a source watches for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credentials in URLs: where they are in a text, and the text without them.
+"""Finds and hides credentials in URLs.
 
 Every text that is shown goes through here. What is no valid URL is hidden too where somebody may have meant it as
 one, such as a password with an ``@`` or a ``/`` that is not percent-encoded: hiding too much does no harm.

@@ -1,1 +1,1 @@
-"""Keeps resources in their desired state: what may start now, doing it, and telling what came of it."""
+"""The engine: schedules checks and applies, and reports their outcomes."""

@@ -1,4 +1,4 @@
-"""What a resource stands on, all the way up."""
+"""Ancestors of a node in the dependency graph, and their state."""
 
 from __future__ import annotations
 

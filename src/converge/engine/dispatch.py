@@ -1,4 +1,4 @@
-"""Spreads tasks over worker threads: together what gains from it, and none held up by another that is slow."""
+"""Dispatches tasks to worker threads, batching those that gain from it."""
 
 from __future__ import annotations
 

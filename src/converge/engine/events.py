@@ -1,4 +1,4 @@
-"""The one stream of events that the engine makes. Observers only read it; the engine never prints."""
+"""Events of a run. Observers read them; the engine never prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognises two resources that undo each other, so that they are not applied in turn for ever.
+"""Detects two resources that keep undoing each other.
 
 An apply is taken to have undone another resource where that was right before it began, and its drift was noticed while
 it ran or right after; where drift is only found by looking, where nothing else was applied since it was right. Three

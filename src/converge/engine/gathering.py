@@ -1,4 +1,4 @@
-"""Asks resources and conditions what would tell of them, off the loop: some look at the machine to say so."""
+"""Collects the triggers of resources and conditions on worker threads."""
 
 from __future__ import annotations
 

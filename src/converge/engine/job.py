@@ -1,4 +1,4 @@
-"""What a worker thread does: one call of a kind for one or many resources, timed, with a result for each.
+"""One call of a kind on a worker thread, for one or many resources, with timed results.
 
 A job of many checks can be cut short while it runs: what its thread has not begun is then given to another. So one
 check that hangs, or a slow disk, does not hold up the rest of its batch.

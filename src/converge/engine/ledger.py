@@ -1,4 +1,4 @@
-"""Refreshes that are due, kept on disk: a restart that is owed survives failure, kill and reboot.
+"""The ledger: pending refreshes on disk, so that they survive failure, kill and reboot.
 
 A debt is written down *before* the change that causes it is applied, and struck out after the refresh succeeded. So a
 crash at any point can only cause one refresh too many, never one too few.

@@ -1,4 +1,4 @@
-"""The loop: drives the scheduler with real time, real threads and real news, on asyncio.
+"""The event loop: drives the scheduler with real time, threads and event sources, on asyncio.
 
 One turn takes what may start, hands it to threads, and passes on what happened. Turns are asked for by whatever may
 have changed the answer: a result, news from a source, a timer. Between them nothing runs.

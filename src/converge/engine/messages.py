@@ -1,4 +1,4 @@
-"""Words for what went wrong, for a person."""
+"""Error messages for people."""
 
 from __future__ import annotations
 

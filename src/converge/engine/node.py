@@ -1,4 +1,4 @@
-"""What the scheduler knows about one resource."""
+"""Scheduler state of one resource."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Node:
     attempts = 0
     noncompliant = False
     another_try = False
-    """Something was heard that may have been news, or our own failing apply."""
+    """An event arrived that is either real drift or an echo of our own failed apply."""
     failing: Changes = IN_SYNC
     """What differed when it last failed, and"""
     error = ""

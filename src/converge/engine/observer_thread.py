@@ -1,4 +1,4 @@
-"""Telling from a thread of its own, so that a reader who stops reading holds up no repair and no stop."""
+"""Runs observers on their own thread, so that a blocked reader never delays a repair or shutdown."""
 
 from __future__ import annotations
 

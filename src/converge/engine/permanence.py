@@ -1,4 +1,4 @@
-"""Failures that time alone does not change: a run that ends by itself does not wait for them."""
+"""Classifies failures that time alone does not change, so that a one-off run does not wait for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns what became of resources into events, and leaves out what would only repeat that all is as it was."""
+"""Turns outcomes into events, omitting those that repeat what is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluates a blueprint in a process of its own first: one that hangs, exits or crashes takes no daemon with it.
+"""Evaluates a changed blueprint in a separate process first: one that hangs or crashes cannot take the daemon down.
 
 What comes out of it is only whether it can be loaded, and why not. Resources may hold anything that a blueprint makes,
 so the daemon evaluates it once more itself, on a thread.

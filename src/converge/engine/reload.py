@@ -1,4 +1,4 @@
-"""Loads a blueprint again, off the loop, when its own files change or on SIGHUP."""
+"""Reloads the blueprint, off the loop, when its files change or on SIGHUP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run tells its observers: each event as it happens, and a summary of the last outcomes."""
+"""Sends events to observers, and keeps the summary of last outcomes."""
 
 from __future__ import annotations
 

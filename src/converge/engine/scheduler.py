@@ -1,4 +1,4 @@
-"""The scheduler: keeps a set of dirty resources empty. Pure bookkeeping, with no clock, thread or file of its own.
+"""The scheduler: keeps the set of dirty resources empty. Pure bookkeeping, without clock, threads or files.
 
 Whoever drives it (the loop, or a simulator with virtual time) calls :meth:`Scheduler.take` for tasks that may start
 now, does them, and reports with :meth:`checked`, :meth:`applied`, :meth:`refreshed`,

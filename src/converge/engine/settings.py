@@ -1,4 +1,4 @@
-"""The numbers that govern the engine, with their defaults. All times are in seconds."""
+"""Engine settings and their defaults. All times are in seconds."""
 
 from __future__ import annotations
 

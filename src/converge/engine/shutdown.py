@@ -1,4 +1,4 @@
-"""Starts nothing more while the machine goes down, and goes on where that is called off."""
+"""Starts no work while the machine shuts down; resumes if the shutdown is cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the loop on a thread of its own, while the main thread does nothing but wait for signals.
+"""Runs the loop on its own thread while the main thread waits for signals.
 
 A call into the kernel that never comes back (a dead mount) may hold the loop; the second signal ends us all the same.
 

@@ -1,4 +1,4 @@
-"""Starts threads where the system may refuse: limits of processes (``pids.max``, ``ulimit -u``) count them too."""
+"""Starts threads where the system may refuse: process limits (``pids.max``, ``ulimit -u``) count threads too."""
 
 from __future__ import annotations
 

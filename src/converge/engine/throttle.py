@@ -1,4 +1,4 @@
-"""How fast one resource may be worked on. None of this ever holds up another."""
+"""Per-resource rate limit, backoff and debounce. None of them delays another resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes away what an interrupted run left behind, before the first check, and never for long."""
+"""Removes leftovers of an interrupted run before the first check, within a time limit."""
 
 from __future__ import annotations
 

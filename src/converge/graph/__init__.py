@@ -1,1 +1,1 @@
-"""Who must be right before whom."""
+"""The dependency graph."""

@@ -1,4 +1,4 @@
-"""Edges that nobody had to write: what a resource needs by its nature, matched with what the blueprint has.
+"""Automatic edges: matches what resources need with what the blueprint declares.
 
 A kind says what it needs as data (``Resource.needs()``); the rules here find the resources that bring it.
 """

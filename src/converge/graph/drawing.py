@@ -1,4 +1,4 @@
-"""A graph for people: as text, and as DOT for Graphviz."""
+"""Renders the graph as text, JSON or Graphviz DOT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dependency graph of a blueprint: who must be right before whom, and by which rule."""
+"""The dependency graph of a blueprint: edges, their rules, and cycles."""
 
 from __future__ import annotations
 

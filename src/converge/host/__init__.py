@@ -1,1 +1,1 @@
-"""How a machine is touched: files, processes, systemd, Windows. Knows no kind of resource."""
+"""Access to the machine: files, processes, systemd, Windows. Knows no resource kind."""

@@ -1,4 +1,4 @@
-"""One daemon for a blueprint on a machine."""
+"""The lock that allows one daemon per blueprint."""
 
 from __future__ import annotations
 

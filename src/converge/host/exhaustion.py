@@ -1,4 +1,4 @@
-"""What the system may have none left of for a while: threads, processes, descriptors, memory. It is no failure."""
+"""Recognises temporary exhaustion of threads, processes, descriptors or memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is mounted where, and which file systems may block or tell nothing of what others change."""
+"""Parses mountinfo: mount points, and file systems that may block or send no events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The serial number that the machine's maker gave it."""
+"""The hardware serial number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the firmware of a PC says about it (SMBIOS), where the system hands out the raw tables."""
+"""Reads SMBIOS firmware tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where converge keeps what cannot be asked of the machine: its state and its run-time folders."""
+"""State and runtime directories."""
 
 from __future__ import annotations
 

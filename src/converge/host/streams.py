@@ -1,4 +1,4 @@
-"""Standard streams whose other end is gone."""
+"""Standard streams whose reader has gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what root is about to run, or to believe, could have been written by somebody else.
+"""Refuses blueprints, modules and configuration that users other than root could have written.
 
 A blueprint is a program. Whoever can write it, a module that it imports, its values, or a folder on the way to one of
 these, can do what root can. So root uses none of them, as sshd(8) and sudo(8) do not.

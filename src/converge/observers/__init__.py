@@ -1,4 +1,4 @@
-"""Those who are told what happens: a person at a terminal, a script that reads JSON, the system's log."""
+"""Observers: output for terminals, plain text, JSON and the system log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which outcomes are worth telling: what is not as it should be, and later only what is new of it."""
+"""Selects the outcomes worth reporting: failures and changes first, later only what is new."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said to a person about a run: the same facts for a terminal and for plain text, in two looks."""
+"""Formats outcomes for people, shared by terminal and plain-text output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system's log: what was changed, what failed, and what else a person should know; nothing of what is in sync.
+"""Writes changes, failures and notices to the system log; nothing that is in sync.
 
 An entry is one line: readers of syslog show a newline within an entry as ``#012`` or ``\\n``. What has more lines,
 such as a content diff, is that many entries, which follow each other and are indented.

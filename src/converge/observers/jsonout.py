@@ -1,4 +1,4 @@
-"""JSON: one object at the end of a run, or one line for each event of a daemon."""
+"""JSON output: one object per run, or one line per event of a daemon."""
 
 from __future__ import annotations
 

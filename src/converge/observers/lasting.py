@@ -1,4 +1,4 @@
-"""An observer that outlives its reader: a daemon whose output nobody reads any more goes on without it."""
+"""Keeps a daemon running when its output is no longer read."""
 
 from __future__ import annotations
 

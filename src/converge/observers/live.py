@@ -1,4 +1,4 @@
-"""The last lines of a terminal while something goes on: they are drawn anew, and leave nothing behind."""
+"""Progress lines at the bottom of a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before every observer, and takes secrets and credentials out of what it is told."""
+"""Removes secrets and credentials from events before any observer sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain text: ASCII only, no escape sequences, a line for what is not right (or was not), and its details below."""
+"""Plain-text output: ASCII, no escape sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A terminal: colour, marks, a heading for each kind, and while it lasts a line that says how far it is.
+"""Terminal output: colour, symbols, a heading per kind, and a progress line.
 
 In the first convergence each kind is one group, although kinds go on side by side: the group of a kind that is not
 complete stands in the part of the screen that is drawn anew, and is printed for good when the last of it has ended.

@@ -1,4 +1,4 @@
-"""Secrets: values that a blueprint uses and nobody gets to see."""
+"""Secrets: values that a blueprint uses and no output shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that age encrypts as a whole (https://age-encryption.org/v1)."""
+"""Files encrypted as a whole with age (https://age-encryption.org/v1)."""
 
 from __future__ import annotations
 

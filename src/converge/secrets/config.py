@@ -1,4 +1,4 @@
-"""Configuration with secrets: tables of values from Python, or from files, which age or SOPS may have encrypted."""
+"""Configuration with secrets: Python tables, or files in plain text or encrypted with age or SOPS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editing a file with its values laid open, in a private folder that is gone afterwards."""
+"""Edits a file with its values decrypted, in a private temporary directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with secrets."""
+"""Errors of secrets."""
 
 from __future__ import annotations
 

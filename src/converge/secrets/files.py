@@ -1,4 +1,4 @@
-"""Writing files that have to do with secrets: complete at once, and readable by nobody but those who could before."""
+"""Atomic writes of files with secrets, readable only by those who could read them before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms in which others write a text: quoted, escaped, encoded. Each is looked for in what is shown."""
+"""Escaped and encoded forms of a secret, each of which is redacted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the key that decrypts values comes from, and the identity that decrypts age files."""
+"""Finds the key that decrypts values, and the age identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What declared resources do with secrets: they are made sensitive, or it is a mistake."""
+"""Marks resources that use secrets as sensitive, or reports a mistake."""
 
 from __future__ import annotations
 

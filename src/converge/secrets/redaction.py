@@ -1,4 +1,4 @@
-"""Takes secrets out of all that is shown: one object for a run, that learns each secret when it is first used."""
+"""Redacts secrets from all output of a run."""
 
 from __future__ import annotations
 

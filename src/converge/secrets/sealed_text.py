@@ -1,4 +1,4 @@
-"""Encrypted values within the text of a file of any format: all of them with another key, or laid open for an editor.
+"""Encrypted values inside text files of any format: re-encrypting, decrypting for an editor.
 
 While a file is edited, each ``ENC[AES256:…]`` in it stands as ``DEC["the value"]``, the value written as a JSON string.
 """

@@ -1,4 +1,4 @@
-"""Config files encrypted with SOPS, which decrypts them itself: it knows where each of its keys is kept."""
+"""Configuration files encrypted with SOPS, decrypted by the sops program."""
 
 from __future__ import annotations
 

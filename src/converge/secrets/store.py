@@ -1,4 +1,4 @@
-"""The secrets of one run of a blueprint: looks values up in the registered configuration, and decrypts them."""
+"""Looks up and decrypts secrets in the registered configuration."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where news comes from: one file for each of the system's ways of telling."""
+"""Event sources. An event carries no state; it requests a re-check."""

@@ -1,4 +1,4 @@
-"""Where news comes from. A source serves one type of trigger; news only ever says: look again."""
+"""The protocol of event sources. A source serves one trigger type; its events carry no state."""
 
 from __future__ import annotations
 

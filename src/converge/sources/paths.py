@@ -1,4 +1,4 @@
-"""News of paths, from the kernel: one descriptor for all keys, whether or not the paths exist yet."""
+"""Path events: one kernel watch descriptor for all keys, whether or not the paths exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the source that serves each trigger, and keeps it alive.
+"""Opens the source for each trigger type, and restarts sources that fail.
 
 A source that breaks is made anew after 1 s, 2 s, … at most 5 min; meanwhile what it watched is polled, and once it is
 back everything is looked at, since nobody heard what happened in between.

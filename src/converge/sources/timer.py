@@ -1,4 +1,4 @@
-"""Serves :class:`Every`, and polls what sends no news. All on the loop's monotonic clock."""
+"""Timers: serves :class:`Every`, and polls what has no events. Uses the loop's monotonic clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which paths cannot be relied on to tell: those are polled, and their owner is told why, once."""
+"""Paths whose events are unreliable or unavailable: polled, with the reason reported once."""
 
 from __future__ import annotations
 

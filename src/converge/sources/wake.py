@@ -1,4 +1,4 @@
-"""News that the machine has slept: no file changes are told for what happened meanwhile elsewhere."""
+"""Detects that the machine was suspended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of watched paths: one node for each component of each of them."""
+"""The tree of watched paths: one node per path component."""
 
 from __future__ import annotations
 

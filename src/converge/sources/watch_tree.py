@@ -1,4 +1,4 @@
-"""The kernel's watches on a tree of paths: what must be watched, and what is.
+"""Keeps kernel watches in step with the tree of watched paths.
 
 Every directory on the way to a watched path is watched, parents before children, so that whatever happens to
 an entry after its directory was armed brings an event, and whatever happened before is seen when the entry

@@ -1,4 +1,4 @@
-"""Parameters of blueprints: the arguments of their functions after ``r``, held against their annotations.
+"""Parameters of blueprints: a function's arguments after ``r``, checked against their annotations.
 
 What comes from outside (``--set``, a file of values) and what ``r.include`` passes goes through the same readers.
 """

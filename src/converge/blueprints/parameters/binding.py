@@ -1,4 +1,4 @@
-"""What a blueprint's function takes after ``r``, and whether what is given fits."""
+"""Binds given values to the parameters of a blueprint's function."""
 
 from __future__ import annotations
 

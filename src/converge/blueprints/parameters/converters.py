@@ -1,4 +1,4 @@
-"""For each type that a parameter may have: how its value is read, as typed, from TOML, or from Python."""
+"""Converters for each parameter type: from the command line, from TOML, from Python."""
 
 from __future__ import annotations
 

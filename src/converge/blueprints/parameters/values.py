@@ -1,4 +1,4 @@
-"""Values of parameters that come from outside: ``--set``, and a file of values."""
+"""Parameter values from outside: ``--set`` and values files."""
 
 from __future__ import annotations
 

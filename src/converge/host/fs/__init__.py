@@ -1,1 +1,1 @@
-"""Files and directories, by descriptors where the path could be swapped."""
+"""File-system access through descriptors, safe against swapped paths."""

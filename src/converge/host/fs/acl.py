@@ -1,4 +1,4 @@
-"""POSIX access lists, as acl(5) describes them and Linux keeps them in extended attributes."""
+"""POSIX ACLs, as in acl(5), in the format of Linux' extended attributes."""
 
 from __future__ import annotations
 

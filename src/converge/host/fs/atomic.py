@@ -1,4 +1,4 @@
-"""A new file on its way to replace what has its name: complete and durable before anybody can see it."""
+"""Atomic, durable replacement of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several checks or applies share."""
+"""Caches shared by the checks or applies of one batch."""
 
 from __future__ import annotations
 

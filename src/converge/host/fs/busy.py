@@ -1,4 +1,4 @@
-"""Whether somebody is at work in a tree, such as one that is just being removed or copied."""
+"""Detects trees that somebody else is changing at this moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content of a file: in memory while it is small, and by its pieces where it is not."""
+"""File content: in memory while small, streamed otherwise."""
 
 from __future__ import annotations
 

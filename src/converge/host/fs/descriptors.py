@@ -1,4 +1,4 @@
-"""What can be asked and changed by a descriptor, on Linux and on macOS.
+"""Operations on open descriptors, on Linux and macOS.
 
 Linux has descriptors that only mark a place (``O_PATH``), and reaches what they stand for through ``/proc``. On macOS
 they are those of open files and directories.

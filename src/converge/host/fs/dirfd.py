@@ -1,4 +1,4 @@
-"""Reaching a directory without being led astray.
+"""Opens directories relative to descriptors, without following symbolic links of others.
 
 Each component is opened relative to the one before it, and a symbolic link is followed only where root or we
 ourselves made it: whoever else owns a directory on the way could otherwise point us at any file of the system.

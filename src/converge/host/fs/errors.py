@@ -1,4 +1,4 @@
-"""What the kernel's refusals mean, in words for the owner of the machine."""
+"""Messages for errors of file operations."""
 
 from __future__ import annotations
 

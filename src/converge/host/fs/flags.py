@@ -1,4 +1,4 @@
-"""Flags of open(2) on every platform, so that what is made of them can be imported everywhere."""
+"""Flags of open(2), defined on every platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owner, mode and ACLs of what is open, set without a moment in which they give too much."""
+"""Sets owner, mode and ACLs of open files, never granting too much in between."""
 
 from __future__ import annotations
 

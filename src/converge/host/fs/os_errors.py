@@ -1,4 +1,4 @@
-"""Errors of the operating system in words: which path, what was being done, what went wrong."""
+"""Messages for errors of the operating system: path, operation, reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""User and group names, as numbers and back. Nothing is remembered for longer than one batch."""
+"""User and group names to ids and back. Cached for one batch only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths as people write them."""
+"""Validation and normalisation of declared paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place of an entry: its directory, and what has its name there now."""
+"""A directory entry: its parent directory, and what has its name now."""
 
 from __future__ import annotations
 

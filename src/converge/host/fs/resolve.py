@@ -1,4 +1,4 @@
-"""Paths free of links, without touching a file system that may hang."""
+"""Resolves symbolic links without touching file systems that may hang."""
 
 from __future__ import annotations
 

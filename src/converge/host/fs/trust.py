@@ -1,4 +1,4 @@
-"""Who else could change what a name in a directory stands for."""
+"""Determines who else could replace an entry of a directory."""
 
 from __future__ import annotations
 

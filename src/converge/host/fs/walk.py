@@ -1,4 +1,4 @@
-"""A walk through everything below a directory, however deep, by descriptors and without following links."""
+"""Walks a directory tree of any depth by descriptors, without following links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run one command: without a shell, its output bounded, and with an end to it and to all that it started."""
+"""Runs a command: no shell, bounded output, a time limit, and no surviving children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command written as one line: its words, and what in it only a shell would understand."""
+"""Splits a command line into words, and finds syntax that only a shell would interpret."""
 
 from __future__ import annotations
 

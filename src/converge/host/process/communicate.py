@@ -1,4 +1,4 @@
-"""What is said to a running command and what it answers, and how it is ended with all that it started."""
+"""Exchanges input and output with a running command, and ends it with all its children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment of a child process: small, and named here in full.
+"""The environment of child processes: small, and listed here in full.
 
 Our own environment may hold keys (``SOPS_AGE_KEY``, ``CREDENTIALS_DIRECTORY``), addresses of the service manager
 (``NOTIFY_SOCKET``: a child could report ready in our place), and paths of whoever started us. None of it is meant for

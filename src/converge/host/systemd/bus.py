@@ -1,4 +1,4 @@
-"""Calls on the system bus from any thread: one connection for all, on an event loop in a thread of its own.
+"""D-Bus calls from any thread, over one connection on its own event loop.
 
 Whoever calls waits, for so many seconds at most. A connection that broke is made anew, once for each call.
 """

@@ -1,4 +1,4 @@
-"""What is asked on the system bus, and what goes wrong there."""
+"""D-Bus messages to systemd, and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a unit is enabled, where systemd's own word for the state of its file leaves that open."""
+"""Whether a unit is enabled, where systemd's own answer is ambiguous."""
 
 from __future__ import annotations
 

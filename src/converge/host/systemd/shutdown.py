@@ -1,4 +1,4 @@
-"""Whether the machine is going down."""
+"""Detects a pending shutdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of units, as systemd.unit(5) has them."""
+"""Unit names, as in systemd.unit(5)."""
 
 from __future__ import annotations
 

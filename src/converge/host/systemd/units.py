@@ -1,4 +1,4 @@
-"""What systemd knows of units, asked for many at once."""
+"""Queries many units at once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Windows' own interfaces."""
+"""Windows APIs."""

@@ -1,4 +1,4 @@
-"""Keys of the registry, through winreg. Imported on Windows alone."""
+"""Registry keys, through winreg. Windows only."""
 
 from __future__ import annotations
 

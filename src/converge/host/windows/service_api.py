@@ -1,4 +1,4 @@
-"""The service control manager of Windows: the functions of advapi32 that are called, and their structures.
+"""Functions and structures of the Windows service control manager (advapi32).
 
 Described in Microsoft's documentation of winsvc.h; the numbers are those of that header and of winerror.h.
 """

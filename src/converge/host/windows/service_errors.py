@@ -1,4 +1,4 @@
-"""What went wrong, in words for the owner."""
+"""Messages for errors of the service control manager."""
 
 from __future__ import annotations
 

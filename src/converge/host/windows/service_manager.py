@@ -1,4 +1,4 @@
-"""The service control manager, and one service of it, as objects of Python."""
+"""The Windows service control manager and its services as Python objects."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Group(Account):
     system: bool = False
     """A new group gets a number from the range of the system's own."""
     members: Sequence[str] | None = None
-    """Exactly these users have it as a supplementary group. Unset: left as it is."""
+    """Exactly these users have it as a supplementary group. Unset: unchanged."""
 
     def mistakes(self) -> Iterator[str]:
         yield from name_mistakes("group", self.name)

@@ -54,23 +54,23 @@ class User(Account):
     groups_exact: bool = False
     """The user is taken out of all other supplementary groups."""
     shell: str | None = None
-    """The login shell. Unset: left as it is."""
+    """The login shell. Unset: unchanged."""
     home: str | None = None
     """The home directory. Unset: left as it is; ``/home/NAME`` for a new user. What is in the old one stays there."""
     create_home: bool | None = None
     """Make the home directory, filled from ``/etc/skel``. True: whenever it is missing. Unset: together with a new
     user, unless it is a system account."""
     comment: str | None = None
-    """The full name (GECOS field). Unset: left as it is."""
+    """The full name (GECOS field). Unset: unchanged."""
     system: bool = False
     """A new user gets a number from the range of the system's own, and no home directory."""
     password_hash: str | None = field(default=None, repr=False)
-    """The password as a crypt(5) string, such as ``mkpasswd`` makes. Never shown. Unset: left as it is."""
+    """The password as a crypt(5) string, such as ``mkpasswd`` makes. Never shown. Unset: unchanged."""
     locked: bool | None = None
     """Whether the password is locked, as ``passwd --status`` has it: an account without one is. Keys still let the user
-    in: ``expires`` shuts every way. Unset: left as it is."""
+    in: ``expires`` shuts every way. Unset: unchanged."""
     expires: str | None = None
-    """The day from which nobody can log in, as ``2027-01-31``, or ``never``. Unset: left as it is."""
+    """The day from which nobody can log in, as ``2027-01-31``, or ``never``. Unset: unchanged."""
     remove_home: bool = False
     """With ``state="absent"``: remove the home directory and the mail too, where all of it is that user's alone."""
 

@@ -34,9 +34,9 @@ class AuditPolicy(Resource):
     subcategory: str | None = None
     """The subcategory, such as ``Logon``, or its GUID. Unset: ``name``."""
     success: bool | None = None
-    """Whether events that succeed are logged. Unset: left as it is."""
+    """Whether events that succeed are logged. Unset: unchanged."""
     failure: bool | None = None
-    """Whether events that fail are logged. Unset: left as it is."""
+    """Whether events that fail are logged. Unset: unchanged."""
 
     def called(self) -> str:
         """The subcategory as the owner wrote it."""

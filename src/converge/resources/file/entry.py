@@ -34,9 +34,9 @@ class Entry(Resource):
     """Where it is: absolute, without ``..``."""
     _: KW_ONLY
     owner: str | int | None = None
-    """Whose it is. Unset: left as it is."""
+    """Owner, as a name or uid. Unset: unchanged."""
     group: str | int | None = None
-    """Its group. Unset: left as it is."""
+    """Its group. Unset: unchanged."""
     state: Presence = "present"
     """Whether it is to be there, or to be taken away."""
     parents: bool = False

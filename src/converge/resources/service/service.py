@@ -43,11 +43,11 @@ class Service(Resource):
     """What the system's manager of services calls it. A unit of systemd without a type is a ``.service``."""
     _: KW_ONLY
     state: RunState | None = None
-    """Whether it is to run now. Running is what systemd calls *active*. Unset: left as it is."""
+    """Whether it is to run now. Running is what systemd calls *active*. Unset: unchanged."""
     enable: bool | None = None
-    """Whether it is started at boot, or by what its ``[Install]`` section names. Unset: left as it is."""
+    """Whether it is started at boot, or by what its ``[Install]`` section names. Unset: unchanged."""
     masked: bool | None = None
-    """Whether nobody may start it at all. Unset: left as it is."""
+    """Whether nobody may start it at all. Unset: unchanged."""
     startup_type: StartupType | None = None
     """Who starts it: Windows at boot (``auto``) or a while after (``delayed-auto``), others (``manual``), nobody."""
     restart_on: Resource | str | Sequence[Resource | str] = ()

@@ -1,4 +1,4 @@
-"""The kernel's kqueue, asked and heard in the words of inotify, so that one tree of watches serves both.
+"""kqueue with the interface of inotify, so that one watch tree serves both.
 
 kqueue(2) tells that something happened to an open file, not to which entry of a directory, and nothing of what is in
 the files of a directory. So a directory is listed when it changes and compared with the last listing, and where what is

@@ -1,4 +1,4 @@
-"""News that a process has ended, from the kernel of macOS: one kqueue for all."""
+"""Process exits on macOS, through one kqueue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""News of the machine's name: the kernel tells who polls /proc/sys/kernel/hostname, and not inotify."""
+"""Changes of the host name, by polling /proc/sys/kernel/hostname for events."""
 
 from __future__ import annotations
 

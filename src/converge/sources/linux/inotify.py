@@ -1,4 +1,4 @@
-"""The kernel's inotify, with system calls that are over sooner than letting other threads in would take.
+"""inotify system calls without releasing the interpreter lock, which would take longer than the calls.
 
 Python lets another thread run during each of its own system calls. Where worker threads are busy, a call of a
 microsecond then comes back to a queue; during a burst of changes that queue was most of what watching cost. Two of

@@ -1,4 +1,4 @@
-"""News of network interfaces, addresses and routes: serves :class:`LinkChanged`."""
+"""Network interfaces, addresses and routes, through rtnetlink: serves :class:`LinkChanged`."""
 
 from __future__ import annotations
 

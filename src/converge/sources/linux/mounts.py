@@ -1,4 +1,4 @@
-"""News of mounts, which come and go without a word from inotify."""
+"""Mounts and unmounts, through mountinfo; inotify does not report them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""News that the kernel sends to groups of a netlink socket: one socket for all keys of a source."""
+"""Netlink multicast groups: one socket per source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""News of the packet filter: serves :class:`FirewallChanged`. Only root may hear it."""
+"""Changes of nftables rules: serves :class:`FirewallChanged`. Requires root."""
 
 from __future__ import annotations
 

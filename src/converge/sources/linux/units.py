@@ -1,4 +1,4 @@
-"""News of systemd's units, over the system bus: one connection for all keys.
+"""Unit changes from systemd over D-Bus: one connection for all keys.
 
 Only what a unit comes to rest in is news, and that it ended and is to be restarted. While it starts or stops there is
 nothing to judge, and more news will come.

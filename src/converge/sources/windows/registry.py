@@ -1,4 +1,4 @@
-"""News of keys of the registry of Windows. Imported there alone."""
+"""Registry changes. Windows only."""
 
 from __future__ import annotations
 

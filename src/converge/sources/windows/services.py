@@ -1,4 +1,4 @@
-"""News of services of Windows. Imported there alone.
+"""Service changes. Windows only.
 
 NotifyServiceStatusChangeW tells the very thread that asked, while that waits alertably; so there is one thread for it.
 It tells once, and is asked again before anybody looks. It holds no service open that somebody wants to delete.
