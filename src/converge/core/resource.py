@@ -120,9 +120,9 @@ class Resource:
     """Whether all of this kind are told by the same news, so that our work on one sounds like news of the others."""
     batch_check: ClassVar[bool] = False
     """Whether :meth:`check_many` asks for all in one go, so that a slow one gains nothing from more threads."""
-    providers: ClassVar[Mapping[Os, str]] = MappingProxyType({})
-    """What touches the machine for it on each system, as ``module:Class``, loaded when first needed. A kind that has
-    none does so itself."""
+    providers: ClassVar[Mapping[Os, str] | str] = MappingProxyType({})
+    """What touches the machine for it on each system, as ``module:Class``, loaded when first needed; a single text
+    where one class of declarations serves one system. A kind that has none does so itself."""
     platforms: ClassVar[tuple[Os, ...]] = ("linux", "darwin")
     """Where this kind can be had. A blueprint that declares it elsewhere is mistaken."""
     options_only_on: ClassVar[Mapping[str, tuple[Os, ...]]] = MappingProxyType({})
@@ -178,7 +178,7 @@ class Resource:
     @classmethod
     def provider(cls) -> type[Provider[Any]]:  # Any: this kind, which a type cannot say here
         """What touches this machine for it. Raises ResourceError where there is none."""
-        place = cls.providers.get(this_os())
+        place = cls.providers if isinstance(cls.providers, str) else cls.providers.get(this_os())
         if place is None:
             raise ResourceError(f"there is no {cls.kind} on this system")
         provider: type[Provider[Any]] = load(place)

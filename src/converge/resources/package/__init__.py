@@ -13,7 +13,6 @@ from converge.core.trigger import Trigger
 
 if TYPE_CHECKING:
     from converge.resources.package.conflicts import Declared
-    from converge.resources.package.manager import Manager
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Package(Resource):
     batch_check: ClassVar[bool] = True
     shared_source: ClassVar[bool] = True
     adoption = "by name"
-    adopter: ClassVar[str] = "converge.resources.package.adopt:adopt_package"
+    providers: ClassVar = {"linux": "converge.resources.package.provider:Packages"}
 
     name: str
     """What the package manager calls it; with apt also ``NAME:ARCHITECTURE``."""
@@ -96,18 +95,6 @@ class Package(Resource):
     # --- what it does -------------------------------------------------------------------------------------
 
     @classmethod
-    def check_many(cls, resources: Sequence[Package]) -> Iterator[Changes | Exception]:
-        from converge.resources.package.check import inspect
-
-        return iter(inspect(resources[0]._manager(), resources))
-
-    @classmethod
-    def apply_many(cls, work: Sequence[tuple[Package, Changes]]) -> Iterator[Exception | None]:
-        from converge.resources.package.transaction import carry_out
-
-        return iter(carry_out(work[0][0]._manager(), work))
-
-    @classmethod
     def call_in_words(cls, verb: Verb, work: Sequence[tuple[Package, Changes]]) -> str | None:
         from converge.core.platform import this_platform
 
@@ -117,11 +104,6 @@ class Package(Resource):
         manager = first.manager or this_platform().package_manager
         program = "apt-get" if manager == "apt" else manager
         return f"{program} {'remove' if first.is_removal() else 'install'} {', '.join(each.name for each, _ in work)}"
-
-    def _manager(self) -> Manager:
-        from converge.resources.package.managers import this_manager
-
-        return this_manager(self.manager)
 
 
 _last: tuple[Mapping[str, Resource], Declared] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
-from converge.core.change import Changes, Verb
+from converge.core.change import Verb
 from converge.core.resource import Inside, Need, Owned, OwnsPath, Resource, Uses
 from converge.core.trigger import LinkChanged, PathChanged, Trigger
 from converge.resources.sysctl import keys
@@ -25,7 +25,7 @@ class Sysctl(Resource):
     kind: ClassVar[str] = "sysctl"
     platforms = ("linux",)
     adoption = "by name"
-    adopter: ClassVar[str] = "converge.resources.sysctl.adopt:adopt_sysctl"
+    providers: ClassVar = {"linux": "converge.resources.sysctl.provider:LinuxSysctl"}
 
     key: str
     """Its name, such as ``net.ipv4.ip_forward``; a dot within a name is written as ``/``, as in ``eth0/1``."""
@@ -88,17 +88,3 @@ class Sysctl(Resource):
     def text(self) -> str:
         """The value as it is written: with one blank between its parts."""
         return " ".join(str(self.value).split())
-
-    # --- what it does -------------------------------------------------------------------------------------
-
-    @classmethod
-    def check_many(cls, resources: Sequence[Sysctl]) -> Iterator[Changes | Exception]:
-        from converge.resources.sysctl import live
-
-        return live.check(resources, FILE)
-
-    @classmethod
-    def apply_many(cls, work: Sequence[tuple[Sysctl, Changes]]) -> Iterator[Exception | None]:
-        from converge.resources.sysctl import live
-
-        return live.apply(work, FILE)

@@ -6,17 +6,13 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
-from converge.core.change import Changes
 from converge.core.platform import may_do_all
 from converge.core.resource import Named, Need, Uses
 from converge.core.trigger import Every, PathChanged, ProcessEnded, Trigger
 from converge.resources.service.launchd import places
 from converge.resources.service.service import SHORT, Service
-
-if TYPE_CHECKING:
-    from typing import Self
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 _HOMEBREW: Final = "homebrew.mxcl."
@@ -27,7 +23,7 @@ _HOMEBREW: Final = "homebrew.mxcl."
 class LaunchdService(Service):
     """A daemon of launchd."""
 
-    adopter: ClassVar[str] = "converge.resources.service.launchd.adopt:adopt_service"
+    providers: ClassVar = "converge.resources.service.launchd.provider:Launchd"
 
     brought_by: str = field(init=False, compare=False, repr=False, default="")
     """The id of the resource that brings the daemon; empty where the blueprint has none."""
@@ -79,24 +75,3 @@ class LaunchdService(Service):
     def missing_from(self) -> str:
         """The id of what would bring it, were it there."""
         return self.brought_by or self._file()
-
-    # --- what it does -------------------------------------------------------------------------------------
-
-    def apply(self, state: Changes) -> None:
-        from converge.resources.service.launchd.apply import repair
-
-        repair(self, state)
-
-    def refresh(self, causes: Sequence[str]) -> None:
-        from converge.resources.service.launchd.apply import reload, restart
-
-        if self.only_reloads(causes):
-            reload(self)
-        else:
-            restart(self, causes)
-
-    @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
-        from converge.resources.service.launchd.check import inspect
-
-        return inspect(resources)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
-from converge.core.change import Changes
 from converge.core.resource import Named, Need, Uses
 from converge.core.trigger import RegistryChanged, ServiceChanged, Trigger
 from converge.resources.service.service import SHORT, Service
-
-if TYPE_CHECKING:
-    from typing import Self
 
 _LONGEST: Final = 256
 """Characters of a name (CreateServiceW)."""
@@ -24,7 +20,7 @@ _BY_ITSELF: Final = ("auto", "delayed-auto")
 class ScmService(Service):
     """A service of Windows."""
 
-    adopter: ClassVar[str] = "converge.resources.service.scm.adopt:adopt_service"
+    providers: ClassVar = "converge.resources.service.scm.provider:ServiceControlManager"
 
     settings: Sequence[str] = field(init=False, compare=False, repr=False, default=())
     """The ids of what the blueprint has in the registry below the key of the service."""
@@ -73,21 +69,3 @@ class ScmService(Service):
 
     def needs_root(self) -> str | None:
         return "only an administrator can change services"
-
-    # --- what it does -------------------------------------------------------------------------------------
-
-    def apply(self, state: Changes) -> None:
-        from converge.resources.service.scm.apply import repair
-
-        repair(self, state)
-
-    def refresh(self, causes: Sequence[str]) -> None:
-        from converge.resources.service.scm.apply import restart
-
-        restart(self, reload=self.only_reloads(causes))
-
-    @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
-        from converge.resources.service.scm.check import inspect
-
-        return inspect(resources)

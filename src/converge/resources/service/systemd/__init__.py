@@ -6,23 +6,19 @@ import copy
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from converge.core.change import Changes
 from converge.core.resource import Named, Need, Owned, OwnsLinks, OwnsPath, Uses
 from converge.core.trigger import PathChanged, Trigger, UnitChanged
 from converge.host.systemd.unit_names import FOLDERS, name_mistakes, short_name, stem, unit_files, unit_name
 from converge.resources.service.service import SHORT, Service
-
-if TYPE_CHECKING:
-    from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class SystemdService(Service):
     """A unit of systemd."""
 
-    adopter: ClassVar[str] = "converge.resources.service.systemd.adopt:adopt_service"
+    providers: ClassVar = "converge.resources.service.systemd.provider:Systemd"
 
     unit: str = field(init=False, compare=False, repr=False, default="")
     """The full name."""
@@ -79,21 +75,3 @@ class SystemdService(Service):
 
     def needs_root(self) -> str | None:
         return None if os.geteuid() == 0 else "it manages a unit of the system"
-
-    # --- what it does -------------------------------------------------------------------------------------
-
-    def apply(self, state: Changes) -> None:
-        from converge.resources.service.systemd.apply import repair
-
-        repair(self, state)
-
-    def refresh(self, causes: Sequence[str]) -> None:
-        from converge.resources.service.systemd.apply import restart
-
-        restart(self, reload=self.only_reloads(causes))
-
-    @classmethod
-    def check_many(cls, resources: Sequence[Self]) -> Iterator[Changes | Exception]:
-        from converge.resources.service.systemd.check import inspect
-
-        return inspect(resources)
