@@ -77,6 +77,8 @@ class TestDeclaration:
             ({"hold": False, "state": "absent"}, "cannot be held"),
             ({"hold": True, "manager": "pacman"}, "pacman cannot hold"),
             ({"conffiles": "replace", "manager": "dnf"}, "conffiles is for apt"),
+            ({"recommends": True, "state": "absent"}, "leave recommends out"),
+            ({"recommends": False, "manager": "apk"}, "apk never installs what is only recommended"),
             ({"manager": "brewery"}, "manager"),
             ({"state": "gone"}, "state"),
         ],
@@ -97,6 +99,9 @@ class TestDeclaration:
         one, other = Package("a"), Package("b", state="absent")
         assert one.group_key("check") == other.group_key("check")
         assert one.group_key("apply") != other.group_key("apply")
+        alone = Package("c", recommends=False)
+        assert one.group_key("check") == alone.group_key("check")
+        assert one.group_key("apply") != alone.group_key("apply")
 
     def test_a_condition_with_what_is_no_name(self) -> None:
         with pytest.raises(ValueError, match="package_installed"):
@@ -236,6 +241,28 @@ def test_what_else_would_come() -> None:
     assert isinstance(first, tuple)
     assert first[1:] == (Change("together also extra", None, "2", "create"),)
     assert second == (Change("package", None, "1", "create"),)
+
+
+def test_plans_simulate_apart_what_differs_in_recommends() -> None:
+    asked: list[Sequence[Wish]] = []
+
+    class Asked(Pretended):
+        recommends: ClassVar[bool] = True
+
+        def simulate(self, wishes: Sequence[Wish], unwanted: Sequence[str], until: float) -> Sequence[Step]:
+            asked.append(wishes)
+            return []
+
+    packages = [Package("a"), Package("b", recommends=False), Package("c"), Package("d", recommends=True)]
+    inspect(Asked("/nowhere"), packages)
+    assert [[(wish.name, wish.recommends) for wish in wishes] for wishes in asked] == [
+        [("a", None), ("c", None)], [("d", True)], [("b", False)],
+    ]  # fmt: skip
+
+
+def test_a_manager_without_recommendations_says_so() -> None:
+    (found,) = inspect(Pretended("/nowhere"), [Package("a", recommends=False)])
+    assert str(found) == "apt never installs what is only recommended; leave recommends out"
 
 
 def test_what_is_in_sync_asks_for_nothing_more() -> None:

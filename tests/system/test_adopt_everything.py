@@ -41,15 +41,24 @@ mount '/mnt/a b'
 : >/srv/odd/gone; : >/mnt/gone; mount --bind /srv/odd/gone /mnt/gone; rm /srv/odd/gone
 
 cd /etc/systemd/system
-printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\nAlias=web.service\n' >app.service
+printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\nAlias=web.service\n' \
+  >app.service
 printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' >linked.service
 ln -s linked.service by-link.service
 printf '[Service]\nExecStart=/bin/sleep infinity\n' >fixed.service
-printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=one\n' >many@.service
+printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=one\n' \
+  >many@.service
 printf '[Service]\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n' >broken.service
 printf '[Service]\nExecStart=/bin/true\nType=oneshot\nRemainAfterExit=yes\n' >once.service
-printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: old\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\nexit 0\n' \
-  >/etc/init.d/old
+cat >/etc/init.d/old <<'END'
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides: old
+# Default-Start: 2 3 4 5
+# Default-Stop: 0 1 6
+### END INIT INFO
+exit 0
+END
 chmod 755 /etc/init.d/old
 systemctl daemon-reload
 systemctl -q enable --now app many@two
@@ -72,7 +81,8 @@ LISTS = {
     " -e _next_id; printf '%s\\n' net.ipv4.ip_forward net/ipv4/ip_forward kernel.printk",
     "mount": "cut -d' ' -f5 /proc/self/mountinfo | xargs -d '\\n' printf '%b\\n';"
     " printf '%s\\n' /mnt/café/ '/mnt/../mnt/a b' /tmp",
-    "file": "find /srv/odd /etc -xdev -type f -not -path '/etc/cron.d/*'; printf '%s\\n' /srv/odd//crlf /srv/odd/../odd/crlf /srv/way/crlf",
+    "file": "find /srv/odd /etc -xdev -type f -not -path '/etc/cron.d/*';"
+    " printf '%s\\n' /srv/odd//crlf /srv/odd/../odd/crlf /srv/way/crlf",
     "directory": "find /srv /etc -xdev -type d; printf '%s\\n' /srv/odd/ /srv/way /srv/way/ /",
     "symlink": "find /srv /etc -xdev -type l; printf '%s\\n' /srv/way/dangling",
     "cron": "ls /etc/cron.d",
@@ -93,7 +103,9 @@ def test_whatever_is_adopted_checks_and_plans_clean_together(machine: Any) -> No
         found = json.loads(done.stdout)
         assert found["resources"], (kind, found["errors"])
         assert len(set(found["resources"])) == len(found["resources"]), kind
-        differing = {name: notes for name, notes in found["notes"].items() if "a plan" in str(notes) or "a check" in str(notes)}
+        differing = {
+            name: notes for name, notes in found["notes"].items() if "a plan" in str(notes) or "a check" in str(notes)
+        }
         assert not differing, (kind, differing)
         printed.append(found["blueprint"])
         said[kind] = found["notes"] | found["errors"]

@@ -159,6 +159,33 @@ def test_configuration_files(machine: Any, repository: Repository) -> None:
     assert machine.read(conf) == "default 3\n"
 
 
+def test_recommendations(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("helper")
+    for name in ("bare", "usual", "full"):
+        repository.add(name, "1.0", f"Recommends: helper, {name}-extra\n")
+        repository.add(f"{name}-extra")
+    repository.publish()
+    machine.write("/etc/apt/apt.conf.d/90recommends", 'APT::Install-Recommends "false";\n')
+
+    site.declare("r.package('bare', recommends=False)\nr.package('full', recommends=True)\nr.package('usual')")
+    bare, full, usual = (planned["changes"] for planned in site.plan()["resources"])
+    assert {change["property"] for change in full} == {"package", "also helper", "also full-extra"}
+    assert [change["property"] for change in bare + usual] == ["package", "package"]
+    site.converge(2)
+    site.converge(0)
+    there = machine.run("dpkg-query", "-W", "-f", "${Package}\n").stdout.split()
+    assert {"bare", "usual", "full", "full-extra", "helper"} <= set(there)
+    assert not {"bare-extra", "usual-extra"} & set(there)
+
+    machine.write("/etc/apt/apt.conf.d/90recommends", 'APT::Install-Recommends "true";\n')
+    site.declare("r.package('bare', recommends=True)\nr.package('usual', recommends=False)\nr.package('full')")
+    site.converge(0)  # what is there already does not differ by it
+    site.right("r.package('usual', state='absent')")
+    site.right("r.package('usual', recommends=False)")
+    assert version(machine, "usual-extra") == ""
+
+
 def test_half_done_and_provided(machine: Any, repository: Repository) -> None:
     site = Site(machine)
     repository.add("tool", "1.0", "Provides: virtual-tool\n", postinst="#!/bin/sh\ntest -e /run/allowed\n")

@@ -22,6 +22,7 @@ _CONFFILES: Final[dict[Conffiles, tuple[str, ...]]] = {
 _UCF: Final[dict[Conffiles, str]] = {"keep": "UCF_FORCE_CONFFOLD", "replace": "UCF_FORCE_CONFFNEW"}
 """The same for files that scripts of packages treat like conffiles, through ucf(1)."""
 _QUIET: Final = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none"}
+_RECOMMENDS: Final = {True: "--install-recommends", False: "--no-install-recommends"}
 _STEP: Final = re.compile(r"(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
 
 
@@ -31,6 +32,7 @@ class Apt(Manager):
 
     name: ClassVar[str] = "apt"
     holds: ClassVar[bool] = True
+    recommends: ClassVar[bool] = True
 
     # --- asking ---
 
@@ -121,6 +123,7 @@ def _options(wishes: Sequence[Wish]) -> Iterator[str]:
         yield "--allow-downgrades"
     if any(wish.broken for wish in wishes):
         yield "--reinstall"
+    yield from {_RECOMMENDS[wish.recommends] for wish in wishes if wish.recommends is not None}
 
 
 def _words(wishes: Sequence[Wish]) -> list[str]:

@@ -53,6 +53,8 @@ class Wish(NamedTuple):
     version: str | None = None
     broken: bool = False
     """It has to be installed once more, though it is there."""
+    recommends: bool | None = None
+    """Whether what it only recommends comes along. None: as the manager is configured."""
 
 
 class Step(NamedTuple):
@@ -83,6 +85,8 @@ class Manager:
     """Whether it can hold a package at its version."""
     pins: ClassVar[bool] = True
     """Whether it can install another version than the newest."""
+    recommends: ClassVar[bool] = False
+    """Whether it can be told to install, or to leave out, what packages only recommend."""
 
     root: str = "/"
     arguments: tuple[str, ...] = ()
