@@ -18,6 +18,7 @@ from converge import package_installed
 from converge.blueprints.run import Run
 from converge.core.change import Change, Changes
 from converge.core.errors import Busy, ResourceError
+from converge.engine.permanence import is_permanent
 from converge.resources.package import Package, transaction
 from converge.resources.package.check import inspect
 from converge.resources.package.manager import (
@@ -153,6 +154,7 @@ class Pretended(Manager):
     there: dict[str, Installed] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()
+    whole: bool = True
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     available: dict[str, list[str]] = field(default_factory=dict)
 
@@ -187,8 +189,9 @@ class Pretended(Manager):
         for name in names:
             self.there[name] = self.there[name]._replace(hold=on)
 
-    def refresh(self, until: float) -> None:
+    def refresh(self, until: float) -> bool:
         self.calls.append(("refresh",))
+        return self.whole
 
     def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
         self.calls.append(("repair",))
@@ -281,6 +284,15 @@ def test_a_pattern_takes_the_newest_that_fits() -> None:
     assert manager.there["a"].version == "1.9"
     (error,) = put_right(manager, Package("a", version="3.*"))
     assert str(error) == "no version 3.* of a can be had; there are 2.0, 1.9, 1.2"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_no_repository_has_is_permanent_once_all_were_asked(whole: bool) -> None:
+    manager = Pretended("/nowhere", available={"a": ["2.0"]}, whole=whole)
+    for error in put_right(manager, Package("a", version="3.*"), Package("unknown", version="1.*")):
+        assert isinstance(error, ManagerError)
+        assert is_permanent(error) is whole
+    assert manager.calls.count(("refresh",)) == 1
 
 
 def test_a_declared_hold_is_not_in_its_own_way_and_comes_back() -> None:

@@ -134,6 +134,26 @@ def test_failures_stay_alone(machine: Any, repository: Repository) -> None:
     assert all(version(machine, name) == "1.0" for name in [*names, "fresh"])
 
 
+def test_a_run_that_ends_does_not_try_again_what_no_repository_has(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("tool")
+    repository.publish()
+    machine.write("/etc/apt/apt.conf.d/counted", 'APT::Update::Pre-Invoke {"echo fetched >>/var/tmp/fetched";};\n')
+    site.declare("r.package('unknown-one')\nr.package('tool', version='9*')\nr.package('python3.77')\nr.package('tar')")
+    run = ("--out", "json", "serve", "--timeout", "100ms", "--max-retries", "1", "/etc/converge/site.py")
+
+    done = machine.converge(*run, check=False)
+    summary = json.loads(done.stdout)["summary"]
+    assert (done.returncode, summary["failed"], summary["ok"]) == (1, 3, 1), done.stdout
+    assert machine.read("/var/tmp/fetched") == "fetched\n"
+
+    # A repository that could not be reached may have it.
+    machine.write("/etc/apt/sources.list.d/away.list", "deb [trusted=yes] http://127.0.0.1:9/away ./\n")
+    site.declare("r.package('unknown-one')")
+    assert machine.converge(*run, check=False).returncode == 1
+    assert machine.read("/var/tmp/fetched") == "fetched\n" * 3
+
+
 def test_many_are_few_transactions(machine: Any, repository: Repository) -> None:
     names = [f"many{number}" for number in range(70)]
     for name in names:

@@ -9,7 +9,17 @@ from typing import ClassVar, Final
 
 from converge.core.errors import ResourceError
 from converge.core.trigger import PathChanged
-from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
+from converge.resources.package.manager import (
+    Conffiles,
+    Installed,
+    Manager,
+    ManagerError,
+    Offer,
+    Remedy,
+    Step,
+    Wish,
+    is_whole,
+)
 
 _INSTALLED: Final = "/lib/apk/db/installed"
 _STEP: Final = re.compile(r"\(\d+/\d+\) (Installing|Upgrading|Downgrading|Reinstalling|Purging) (\S+) \(([^)]*)\)")
@@ -53,8 +63,8 @@ class Apk(Manager):
         if "not removed due to" in output:
             raise ManagerError("apk del did not remove it:\n" + output.strip())
 
-    def refresh(self, until: float) -> None:
-        self.run(self._command("update"), until)
+    def refresh(self, until: float) -> bool:
+        return is_whole(self.run(self._command("update"), until))
 
     def _command(self, verb: str) -> list[str]:
         return ["apk", verb, "--no-progress", "--no-interactive", *self.arguments]

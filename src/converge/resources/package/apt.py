@@ -9,7 +9,17 @@ from typing import ClassVar, Final
 
 from converge.core.trigger import PathChanged
 from converge.resources.package import dpkg
-from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
+from converge.resources.package.manager import (
+    Conffiles,
+    Installed,
+    Manager,
+    ManagerError,
+    Offer,
+    Remedy,
+    Step,
+    Wish,
+    is_whole,
+)
 
 # Nothing here may ever ask a question, or wait for a lock where nobody sees it.
 # Without a terminal of apt's own (Use-Pty), a script that reads /dev/tty fails at once: there is none.
@@ -82,8 +92,8 @@ class Apt(Manager):
     def hold(self, names: Sequence[str], on: bool, until: float) -> None:
         self.run(["apt-mark", "hold" if on else "unhold", *names], until, env=_QUIET)
 
-    def refresh(self, until: float) -> None:
-        self.run([*_APT, "update"], until, env=_QUIET)
+    def refresh(self, until: float) -> bool:
+        return is_whole(self.run([*_APT, "update"], until, env=_QUIET))
 
     def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
         command = ["dpkg", *_CONFFILES[conffiles], "--configure", *(names or ("-a",))]
@@ -107,7 +117,9 @@ class Apt(Manager):
     def remedy(self, output: str) -> Remedy:
         if "dpkg --configure -a" in output:
             return "repair"
-        unknown = ("Unable to locate package", "has no installation candidate", "was not found", "Unable to fetch")
+        if "Unable to fetch" in output:
+            return "fetch"
+        unknown = ("Unable to locate package", "has no installation candidate", "was not found")
         return "refresh" if any(words in output for words in unknown) else ""
 
     def is_locked(self, returncode: int, output: str) -> bool:
