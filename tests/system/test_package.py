@@ -262,16 +262,23 @@ def test_what_a_failing_script_said_is_shown_though_it_was_one_of_many(machine: 
 
 def test_the_newest_is_what_a_pin_says(machine: Any, repository: Repository) -> None:
     site = Site(machine)
-    for each in ("1.0", "2.0"):
+    for each in ("1.0", "2.0~rc1", "2.0"):
         repository.add("tool", each)
+        repository.add("other", each)
     repository.publish()
-    site.right("r.package('tool', state='latest')")
-    assert version(machine, "tool") == "2.0"
+    site.right("r.package('other', version='2.0~rc1')")
+    site.right("r.package('other', state='latest')")
+    site.right("r.package('tool', version='1.0')\nr.package('other', state='latest')")
+    site.right("r.package('tool', state='latest')\nr.package('other', state='latest')")
+    assert version(machine, "tool") == version(machine, "other") == "2.0"
+    assert "--allow-downgrades" not in machine.read("/var/log/apt/history.log"), "nothing became older"
     machine.write("/etc/apt/preferences.d/tool", "Package: tool\nPin: version 1.0\nPin-Priority: 1001\n")
-    (planned,) = site.plan()["resources"]
+    planned = next(each for each in site.plan()["resources"] if each["id"] == "package:tool")
     assert planned["changes"] == [{"property": "version", "from": "2.0", "to": "1.0", "action": "update"}]
     site.right("r.package('tool', state='latest')")
     assert version(machine, "tool") == "1.0"
+    site.right("r.package('other', version='2.0~rc1')")
+    assert machine.read("/var/log/apt/history.log").count("--allow-downgrades") == 2
 
 
 def test_what_lies_in_a_directory_of_its_package_is_pending_with_it(machine: Any, repository: Repository) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from converge.core.trigger import PathChanged
+from converge.host import process
 from converge.resources.package import dpkg
 from converge.resources.package.manager import (
     Conffiles,
@@ -81,10 +83,8 @@ class Apt(Manager):
 
     def install(self, wishes: Sequence[Wish], conffiles: Conffiles, newest: bool, until: float) -> None:
         self._require_known(wishes, until)
-        options = list(_options(wishes))
-        if newest:  # which is an older one where it is pinned so, and only there; see apt_preferences(5)
-            options.append("--allow-downgrades")
-        self._apt(["install", *dict.fromkeys(options), *_words(wishes)], conffiles, until)
+        older = ["--allow-downgrades"] if self._goes_back(wishes, newest, until) else []
+        self._apt(["install", *_options(wishes), *older, *_words(wishes)], conffiles, until)
 
     def remove(self, names: Sequence[str], until: float) -> None:
         self._apt(["remove", *names], "keep", until)
@@ -112,6 +112,13 @@ class Apt(Manager):
         if unknown := [name for name in risky if name not in known]:
             raise ManagerError(f"apt knows no package {' or '.join(unknown)}", "refresh")
 
+    def _goes_back(self, wishes: Sequence[Wish], newest: bool, until: float) -> bool:
+        """Whether one of them is to become older. The newest is, where a pin says so; see apt_preferences(5)."""
+        there = {name: found.version for name, found in self.installed([wish.name for wish in wishes], until).items()}
+        best = {name: offer.best for name, offer in self.offers(there, until).items()} if newest and there else {}
+        pairs = [(wish.version or best.get(wish.name), there.get(wish.name)) for wish in wishes]
+        return any(_is_older(wanted, found, until) for wanted, found in pairs if wanted and found and wanted != found)
+
     # --- its words ---
 
     def remedy(self, output: str) -> Remedy:
@@ -130,9 +137,12 @@ class Apt(Manager):
         return returncode != 0 and any(words in output for words in locked)
 
 
+def _is_older(version: str, than: str, until: float) -> bool:
+    command = ("dpkg", "--compare-versions", version, "lt", than)
+    return process.run(command, timeout=max(until - time.monotonic(), 1.0)).returncode == 0
+
+
 def _options(wishes: Sequence[Wish]) -> Iterator[str]:
-    if any(wish.version for wish in wishes):
-        yield "--allow-downgrades"
     if any(wish.broken for wish in wishes):
         yield "--reinstall"
     yield from {_RECOMMENDS[wish.recommends] for wish in wishes if wish.recommends is not None}
