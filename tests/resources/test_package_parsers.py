@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from converge.core.errors import ResourceError
 from converge.resources.package import apk, apt, dnf, dpkg, pacman, rpm, zypper
-from converge.resources.package.manager import Installed, Offer, Step, is_whole
+from converge.resources.package.manager import Installed, Manager, Offer, Step
 
 STATUS = """\
 Package: dpkg
@@ -126,6 +126,7 @@ def test_apt() -> None:
 def test_an_index_that_was_not_fetched_whole() -> None:
     whole = "Hit:1 file:/srv/repository ./ InRelease\nGet:2 http://deb Packages [3 B]\nReading package lists...\n"
     failed = "W: Failed to fetch http://deb/InRelease  Could not resolve 'deb'\nW: Some index files failed to download."
+    is_whole = Manager.is_whole
     assert is_whole(whole)
     assert not is_whole(whole + failed)
     assert not is_whole("Err:1 http://deb bookworm InRelease\n  Could not connect to deb:80\n")

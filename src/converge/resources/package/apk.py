@@ -9,17 +9,7 @@ from typing import ClassVar, Final
 
 from converge.core.errors import ResourceError
 from converge.core.trigger import PathChanged
-from converge.resources.package.manager import (
-    Conffiles,
-    Installed,
-    Manager,
-    ManagerError,
-    Offer,
-    Remedy,
-    Step,
-    Wish,
-    is_whole,
-)
+from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
 
 _INSTALLED: Final = "/lib/apk/db/installed"
 _STEP: Final = re.compile(r"\(\d+/\d+\) (Installing|Upgrading|Downgrading|Reinstalling|Purging) (\S+) \(([^)]*)\)")
@@ -64,7 +54,7 @@ class Apk(Manager):
             raise ManagerError("apk del did not remove it:\n" + output.strip())
 
     def refresh(self, until: float) -> bool:
-        return is_whole(self.run(self._command("update"), until))
+        return self.is_whole(self.run(self._command("update"), until))
 
     def _command(self, verb: str) -> list[str]:
         return ["apk", verb, "--no-progress", "--no-interactive", *self.arguments]

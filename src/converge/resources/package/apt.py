@@ -11,17 +11,7 @@ from typing import ClassVar, Final
 from converge.core.trigger import PathChanged
 from converge.host import process
 from converge.resources.package import dpkg
-from converge.resources.package.manager import (
-    Conffiles,
-    Installed,
-    Manager,
-    ManagerError,
-    Offer,
-    Remedy,
-    Step,
-    Wish,
-    is_whole,
-)
+from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
 
 # Nothing here may ever ask a question, or wait for a lock where nobody sees it.
 # Without a terminal of apt's own (Use-Pty), a script that reads /dev/tty fails at once: there is none.
@@ -93,7 +83,7 @@ class Apt(Manager):
         self.run(["apt-mark", "hold" if on else "unhold", *names], until, env=_QUIET)
 
     def refresh(self, until: float) -> bool:
-        return is_whole(self.run([*_APT, "update"], until, env=_QUIET))
+        return self.is_whole(self.run([*_APT, "update"], until, env=_QUIET))
 
     def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
         command = ["dpkg", *_CONFFILES[conffiles], "--configure", *(names or ("-a",))]

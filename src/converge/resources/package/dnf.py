@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from converge.core.trigger import PathChanged
-from converge.resources.package.manager import Conffiles, ManagerError, Offer, Remedy, Step, Wish, is_whole
+from converge.resources.package.manager import Conffiles, ManagerError, Offer, Remedy, Step, Wish
 from converge.resources.package.rpm import Rpm, full_version, offers_from
 
 _FORMAT: Final = r"%{name}\t%{epoch}\t%{version}-%{release}\t%{arch}"
@@ -49,7 +49,7 @@ class Dnf(Rpm):
         self.run([*self._command(), "-y", "remove", *names], until)
 
     def refresh(self, until: float) -> bool:
-        return is_whole(self.run([*self._command(), "-y", "makecache"], until))
+        return self.is_whole(self.run([*self._command(), "-y", "makecache"], until))
 
     def _command(self, wishes: Sequence[Wish] = ()) -> list[str]:
         weak = {f"install_weak_deps={wish.recommends}" for wish in wishes if wish.recommends is not None}

@@ -157,6 +157,11 @@ class Manager:
         """What may help a command that failed with this output."""
         raise NotImplementedError
 
+    @staticmethod
+    def is_whole(output: str) -> bool:
+        """Whether it reached every repository when it fetched its index and printed this."""
+        return not _MISSED.search(output)
+
     def is_locked(self, returncode: int, output: str) -> bool:
         """Whether a command failed because somebody else is at work."""
         raise NotImplementedError
@@ -215,11 +220,6 @@ _MISSED: Final = re.compile(
     r"|^WARNING: |\b[1-9]\d* unavailable",  # apk
     re.IGNORECASE | re.MULTILINE,
 )
-
-
-def is_whole(output: str) -> bool:
-    """Whether a manager that fetched its index, and said this, reached every repository."""
-    return not _MISSED.search(output)
 
 
 def last_words(output: str) -> list[str]:

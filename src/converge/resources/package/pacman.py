@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from converge.core.errors import ResourceError
 from converge.core.trigger import PathChanged
 from converge.resources.package import validation as naming
-from converge.resources.package.manager import Conffiles, Installed, Manager, Offer, Remedy, Step, Wish, is_whole
+from converge.resources.package.manager import Conffiles, Installed, Manager, Offer, Remedy, Step, Wish
 from converge.resources.package.vercmp import pacman_key
 
 _LOCAL: Final = "/var/lib/pacman/local"
@@ -72,7 +72,7 @@ class Pacman(Manager):
         self.run([*self._command("-R"), "--noconfirm", "--noprogressbar", *names], until)
 
     def refresh(self, until: float) -> bool:
-        return is_whole(self.run([*self._command("-Sy"), "--noconfirm", "--noprogressbar"], until))
+        return self.is_whole(self.run([*self._command("-Sy"), "--noconfirm", "--noprogressbar"], until))
 
     def _command(self, verb: str) -> list[str]:
         return ["pacman", verb, "--color", "never", *self.arguments]

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from converge.core.trigger import PathChanged
-from converge.resources.package.manager import Conffiles, Installed, ManagerError, Offer, Remedy, Step, Wish, is_whole
+from converge.resources.package.manager import Conffiles, Installed, ManagerError, Offer, Remedy, Step, Wish
 from converge.resources.package.rpm import Rpm, offers_from
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Zypper(Rpm):
         self.run([*self._command(), "addlock" if on else "removelock", *names], until, good=_GOOD)
 
     def refresh(self, until: float) -> bool:
-        return is_whole(self.run([*self._command(), "refresh"], until, good=_GOOD))
+        return self.is_whole(self.run([*self._command(), "refresh"], until, good=_GOOD))
 
     def _command(self) -> list[str]:
         return ["zypper", "--non-interactive", *self.arguments]
