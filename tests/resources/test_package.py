@@ -18,6 +18,7 @@ from converge import package_installed
 from converge.blueprints.run import Run
 from converge.core.change import Change, Changes
 from converge.core.errors import Busy, ResourceError
+from converge.engine.permanence import is_permanent
 from converge.resources.package import Package, transaction
 from converge.resources.package.check import inspect
 from converge.resources.package.manager import (
@@ -77,6 +78,8 @@ class TestDeclaration:
             ({"hold": False, "state": "absent"}, "cannot be held"),
             ({"hold": True, "manager": "pacman"}, "pacman cannot hold"),
             ({"conffiles": "replace", "manager": "dnf"}, "conffiles is for apt"),
+            ({"recommends": True, "state": "absent"}, "leave recommends out"),
+            ({"recommends": False, "manager": "apk"}, "apk never installs what is only recommended"),
             ({"manager": "brewery"}, "manager"),
             ({"state": "gone"}, "state"),
         ],
@@ -97,6 +100,9 @@ class TestDeclaration:
         one, other = Package("a"), Package("b", state="absent")
         assert one.group_key("check") == other.group_key("check")
         assert one.group_key("apply") != other.group_key("apply")
+        alone = Package("c", recommends=False)
+        assert one.group_key("check") == alone.group_key("check")
+        assert one.group_key("apply") != alone.group_key("apply")
 
     def test_a_condition_with_what_is_no_name(self) -> None:
         with pytest.raises(ValueError, match="package_installed"):
@@ -148,6 +154,7 @@ class Pretended(Manager):
     there: dict[str, Installed] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()
+    whole: bool = True
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     available: dict[str, list[str]] = field(default_factory=dict)
 
@@ -182,8 +189,9 @@ class Pretended(Manager):
         for name in names:
             self.there[name] = self.there[name]._replace(hold=on)
 
-    def refresh(self, until: float) -> None:
+    def refresh(self, until: float) -> bool:
         self.calls.append(("refresh",))
+        return self.whole
 
     def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
         self.calls.append(("repair",))
@@ -238,6 +246,28 @@ def test_what_else_would_come() -> None:
     assert second == (Change("package", None, "1", "create"),)
 
 
+def test_plans_simulate_apart_what_differs_in_recommends() -> None:
+    asked: list[Sequence[Wish]] = []
+
+    class Asked(Pretended):
+        recommends: ClassVar[bool] = True
+
+        def simulate(self, wishes: Sequence[Wish], unwanted: Sequence[str], until: float) -> Sequence[Step]:
+            asked.append(wishes)
+            return []
+
+    packages = [Package("a"), Package("b", recommends=False), Package("c"), Package("d", recommends=True)]
+    inspect(Asked("/nowhere"), packages)
+    assert [[(wish.name, wish.recommends) for wish in wishes] for wishes in asked] == [
+        [("a", None), ("c", None)], [("d", True)], [("b", False)],
+    ]  # fmt: skip
+
+
+def test_a_manager_without_recommendations_says_so() -> None:
+    (found,) = inspect(Pretended("/nowhere"), [Package("a", recommends=False)])
+    assert str(found) == "apt never installs what is only recommended; leave recommends out"
+
+
 def test_what_is_in_sync_asks_for_nothing_more() -> None:
     manager = Pretended("/nowhere", there={"a": Installed("1.5", hold=True), "virtual": Installed("", provided=True)})
     right = [
@@ -254,6 +284,15 @@ def test_a_pattern_takes_the_newest_that_fits() -> None:
     assert manager.there["a"].version == "1.9"
     (error,) = put_right(manager, Package("a", version="3.*"))
     assert str(error) == "no version 3.* of a can be had; there are 2.0, 1.9, 1.2"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_no_repository_has_is_permanent_once_all_were_asked(whole: bool) -> None:
+    manager = Pretended("/nowhere", available={"a": ["2.0"]}, whole=whole)
+    for error in put_right(manager, Package("a", version="3.*"), Package("unknown", version="1.*")):
+        assert isinstance(error, ManagerError)
+        assert is_permanent(error) is whole
+    assert manager.calls.count(("refresh",)) == 1
 
 
 def test_a_declared_hold_is_not_in_its_own_way_and_comes_back() -> None:

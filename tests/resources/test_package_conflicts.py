@@ -72,7 +72,7 @@ class Solver(Manager):
         self.there.clear()
         self.there.update(after)
 
-    def refresh(self, until: float) -> None:
+    def refresh(self, until: float) -> bool:
         raise AssertionError
 
     def remedy(self, output: str) -> Remedy:

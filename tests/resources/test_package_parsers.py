@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from converge.core.errors import ResourceError
 from converge.resources.package import apk, apt, dnf, dpkg, pacman, rpm, zypper
-from converge.resources.package.manager import Installed, Offer, Step
+from converge.resources.package.manager import Installed, Manager, Offer, Step
 
 STATUS = """\
 Package: dpkg
@@ -121,6 +121,25 @@ def test_apt() -> None:
     assert list(apt.parse_simulation(said)) == [
         Step("tool", "1.0", "2.0"), Step("new:i386", None, "1.1"), Step("old", "3", None),
     ]  # fmt: skip
+
+
+def test_an_index_that_was_not_fetched_whole() -> None:
+    whole = "Hit:1 file:/srv/repository ./ InRelease\nGet:2 http://deb Packages [3 B]\nReading package lists...\n"
+    failed = "W: Failed to fetch http://deb/InRelease  Could not resolve 'deb'\nW: Some index files failed to download."
+    is_whole = Manager.is_whole
+    assert is_whole(whole)
+    assert not is_whole(whole + failed)
+    assert not is_whole("Err:1 http://deb bookworm InRelease\n  Could not connect to deb:80\n")
+    assert is_whole("Metadata cache created.\n")
+    assert not is_whole("Errors during downloading\nIgnoring repositories: extras\nMetadata cache created.\n")
+    assert is_whole("All repositories have been refreshed.\n")
+    assert not is_whole("Skipping repository 'made' because of the above error.\n")
+    assert is_whole(":: Synchronizing package databases...\n core downloading...\n")
+    assert is_whole("fetch https://alpine/main/APKINDEX.tar.gz\nOK: 20071 distinct packages available\n")
+    assert not is_whole("WARNING: updating https://alpine/main: temporary error (try again later)\n")
+    remedy = apt.Apt().remedy
+    assert remedy("E: Unable to locate package x") == "refresh"
+    assert remedy("E: Failed to fetch http://deb/x.deb  404\nE: Unable to fetch some archives") == "fetch"
 
 
 TABLE = """\

@@ -134,6 +134,26 @@ def test_failures_stay_alone(machine: Any, repository: Repository) -> None:
     assert all(version(machine, name) == "1.0" for name in [*names, "fresh"])
 
 
+def test_a_run_that_ends_does_not_try_again_what_no_repository_has(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("tool")
+    repository.publish()
+    machine.write("/etc/apt/apt.conf.d/counted", 'APT::Update::Pre-Invoke {"echo fetched >>/var/tmp/fetched";};\n')
+    site.declare("r.package('unknown-one')\nr.package('tool', version='9*')\nr.package('python3.77')\nr.package('tar')")
+    run = ("--out", "json", "serve", "--timeout", "100ms", "--max-retries", "1", "/etc/converge/site.py")
+
+    done = machine.converge(*run, check=False)
+    summary = json.loads(done.stdout)["summary"]
+    assert (done.returncode, summary["failed"], summary["ok"]) == (1, 3, 1), done.stdout
+    assert machine.read("/var/tmp/fetched") == "fetched\n"
+
+    # A repository that could not be reached may have it.
+    machine.write("/etc/apt/sources.list.d/away.list", "deb [trusted=yes] http://127.0.0.1:9/away ./\n")
+    site.declare("r.package('unknown-one')")
+    assert machine.converge(*run, check=False).returncode == 1
+    assert machine.read("/var/tmp/fetched") == "fetched\n" * 3
+
+
 def test_many_are_few_transactions(machine: Any, repository: Repository) -> None:
     names = [f"many{number}" for number in range(70)]
     for name in names:
@@ -157,6 +177,33 @@ def test_configuration_files(machine: Any, repository: Repository) -> None:
     assert machine.read(conf) == "mine\n"
     site.right("r.package('tool', version='3.0', conffiles='replace')")
     assert machine.read(conf) == "default 3\n"
+
+
+def test_recommendations(machine: Any, repository: Repository) -> None:
+    site = Site(machine)
+    repository.add("helper")
+    for name in ("bare", "usual", "full"):
+        repository.add(name, "1.0", f"Recommends: helper, {name}-extra\n")
+        repository.add(f"{name}-extra")
+    repository.publish()
+    machine.write("/etc/apt/apt.conf.d/90recommends", 'APT::Install-Recommends "false";\n')
+
+    site.declare("r.package('bare', recommends=False)\nr.package('full', recommends=True)\nr.package('usual')")
+    bare, full, usual = (planned["changes"] for planned in site.plan()["resources"])
+    assert {change["property"] for change in full} == {"package", "also helper", "also full-extra"}
+    assert [change["property"] for change in bare + usual] == ["package", "package"]
+    site.converge(2)
+    site.converge(0)
+    there = machine.run("dpkg-query", "-W", "-f", "${Package}\n").stdout.split()
+    assert {"bare", "usual", "full", "full-extra", "helper"} <= set(there)
+    assert not {"bare-extra", "usual-extra"} & set(there)
+
+    machine.write("/etc/apt/apt.conf.d/90recommends", 'APT::Install-Recommends "true";\n')
+    site.declare("r.package('bare', recommends=True)\nr.package('usual', recommends=False)\nr.package('full')")
+    site.converge(0)  # what is there already does not differ by it
+    site.right("r.package('usual', state='absent')")
+    site.right("r.package('usual', recommends=False)")
+    assert version(machine, "usual-extra") == ""
 
 
 def test_half_done_and_provided(machine: Any, repository: Repository) -> None:
@@ -215,16 +262,23 @@ def test_what_a_failing_script_said_is_shown_though_it_was_one_of_many(machine: 
 
 def test_the_newest_is_what_a_pin_says(machine: Any, repository: Repository) -> None:
     site = Site(machine)
-    for each in ("1.0", "2.0"):
+    for each in ("1.0", "2.0~rc1", "2.0"):
         repository.add("tool", each)
+        repository.add("other", each)
     repository.publish()
-    site.right("r.package('tool', state='latest')")
-    assert version(machine, "tool") == "2.0"
+    site.right("r.package('other', version='2.0~rc1')")
+    site.right("r.package('other', state='latest')")
+    site.right("r.package('tool', version='1.0')\nr.package('other', state='latest')")
+    site.right("r.package('tool', state='latest')\nr.package('other', state='latest')")
+    assert version(machine, "tool") == version(machine, "other") == "2.0"
+    assert "--allow-downgrades" not in machine.read("/var/log/apt/history.log"), "nothing became older"
     machine.write("/etc/apt/preferences.d/tool", "Package: tool\nPin: version 1.0\nPin-Priority: 1001\n")
-    (planned,) = site.plan()["resources"]
+    planned = next(each for each in site.plan()["resources"] if each["id"] == "package:tool")
     assert planned["changes"] == [{"property": "version", "from": "2.0", "to": "1.0", "action": "update"}]
     site.right("r.package('tool', state='latest')")
     assert version(machine, "tool") == "1.0"
+    site.right("r.package('other', version='2.0~rc1')")
+    assert machine.read("/var/log/apt/history.log").count("--allow-downgrades") == 2
 
 
 def test_what_lies_in_a_directory_of_its_package_is_pending_with_it(machine: Any, repository: Repository) -> None:

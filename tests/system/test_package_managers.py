@@ -233,6 +233,24 @@ def test_one_bad_name_fails_alone(system: System) -> None:
     assert system.check(packages[0], packages[2]) == [(), ()]
 
 
+def test_recommendations(system: System) -> None:
+    if not system.manager.recommends:
+        (refused,) = system.check(Package("tool", recommends=False))
+        assert "never installs what is only recommended" in str(refused)
+        return
+    for name in ("bare", "full"):
+        system.add(f"{name}-extra", "1.0", {})
+        system.add(name, "1.0", {"recommends": f"{name}-extra"})
+    system.manager.refresh(time.monotonic() + 60)
+    for package, brings in ((Package("bare", recommends=False), False), (Package("full", recommends=True), True)):
+        extra = f"{package.name}-extra"
+        (planned,) = system.check(package)
+        assert isinstance(planned, tuple)
+        assert any(change.property == f"also {extra}" for change in planned) is brings
+        system.right(package)
+        assert bool(system.manager.installed([extra], time.monotonic() + 60)) is brings
+
+
 def declared(*packages: Package) -> list[Package]:
     mapping = {package.id: package for package in packages}
     return [package.with_declared_ids(mapping) for package in packages]

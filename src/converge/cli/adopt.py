@@ -95,9 +95,9 @@ def _adopt(kind: type[Resource], name: str) -> _Found:
             raise ResourceError(f"it cannot be declared: {wrong}")
         for shown in (adopted.resource, adopted.instead):
             _require_no_credential(shown)
+        notes = (*adopted.unread, *_differences(adopted.resource))
     except (ResourceError, OSError) as error:
         return _Found(name, None, (hide_credentials(_said(error)),))
-    notes = (*adopted.unread, *_differences(adopted.resource))
     return _Found(name, adopted, [hide_credentials(note) for note in notes])
 
 
@@ -129,11 +129,16 @@ def _once(found: Sequence[_Found]) -> Sequence[_Found]:
 
 
 def _differences(resource: Resource) -> Sequence[str]:
-    """Whatever a plan of it would show; nothing where it describes the machine as it is."""
-    from converge.core.errors import ResourceError
+    """Whatever a plan of it would show; nothing where it describes the machine as it is.
+
+    Raises ResourceError where it could never be checked here: then it describes nothing.
+    """
+    from converge.core.errors import NotYet, Permanent, ResourceError
 
     try:
         state = resource.check()
+    except (NotYet, Permanent):
+        raise
     except (ResourceError, OSError) as error:
         return (f"a check of it says: {_said(error)}",)
     return [f"a plan shows a difference in {each.property}: {each.from_} now, {each.to} declared" for each in state]

@@ -18,6 +18,9 @@ _FLAGS = ("nosuid", "nodev", "noexec", "noatime", "nodiratime", "nosymfollow")
 _KEPT = {"tmpfs": ("size", "nr_inodes", "mode", "uid", "gid"), "btrfs": ("subvol",)}
 """Options of a file system that say what it is to be, and not only what it is."""
 
+_DELETED = "//deleted"
+"""What the kernel adds to the root of a bind mount whose source is gone."""
+
 
 def adopt_mount(path: str) -> Adopted:
     """As fstab has it, or else as the kernel tells of it."""
@@ -48,6 +51,8 @@ def _from_fstab(entry: Entry) -> Mount:
 
 
 def _from_kernel(live: Mounted, mounts: list[Mounted]) -> Mount:
+    if live.root.endswith(_DELETED):
+        raise ResourceError(f"{live.point} shows {live.root.removesuffix(_DELETED)}, which has been deleted")
     if live.root != "/" and live.fstype != "btrfs":
         options = ",".join(("bind", *_flags(live)))
         return Mount(live.point, _shown_elsewhere(live, mounts), None, options, persist=False)

@@ -24,7 +24,7 @@ class Package(Resource):
     """
 
     kind: ClassVar[str] = "package"
-    left_as_is = frozenset({"version", "hold", "manager"})
+    left_as_is = frozenset({"version", "hold", "manager", "recommends"})
     platforms = ("linux",)
     batch_check: ClassVar[bool] = True
     shared_source: ClassVar[bool] = True
@@ -44,6 +44,8 @@ class Package(Resource):
     """The package manager. Unset: the machine's own."""
     conffiles: Literal["keep", "replace"] = "keep"
     """With apt, whose configuration files stay when an upgrade brings other ones: those on the machine, or the new."""
+    recommends: bool | None = None
+    """With apt, dnf, yum and zypper, whether installing it brings what it recommends. Unset: as they are configured."""
 
     # Any: a Declared of conflicts.py, which a declaration alone does not need.
     others: Any = field(default=None, init=False, repr=False)
@@ -71,6 +73,10 @@ class Package(Resource):
             yield f"{self.manager} cannot hold a package at its version; leave hold out"
         if self.manager not in (None, "apt") and self.conffiles != "keep":
             yield f"conffiles is for apt, and {self.manager} has no such thing; leave it out"
+        if self.recommends is not None and self.is_removal():
+            yield "what is absent brings nothing along; leave recommends out"
+        if self.recommends is not None and self.manager in ("apk", "pacman"):
+            yield f"{self.manager} never installs what is only recommended; leave recommends out"
 
     def is_removal(self) -> bool:
         return self.state == "absent"
@@ -90,7 +96,7 @@ class Package(Resource):
         return None if os.geteuid() == 0 else "packages are installed and removed by root"
 
     def group_key(self, verb: Verb) -> Hashable | None:
-        return (self.manager,) if verb == "check" else (self.manager, self.state, self.conffiles)
+        return (self.manager,) if verb == "check" else (self.manager, self.state, self.conffiles, self.recommends)
 
     # --- what it does -------------------------------------------------------------------------------------
 

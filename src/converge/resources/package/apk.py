@@ -53,8 +53,8 @@ class Apk(Manager):
         if "not removed due to" in output:
             raise ManagerError("apk del did not remove it:\n" + output.strip())
 
-    def refresh(self, until: float) -> None:
-        self.run(self._command("update"), until)
+    def refresh(self, until: float) -> bool:
+        return self.is_whole(self.run(self._command("update"), until))
 
     def _command(self, verb: str) -> list[str]:
         return ["apk", verb, "--no-progress", "--no-interactive", *self.arguments]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from converge.core.trigger import PathChanged
+from converge.host import process
 from converge.resources.package import dpkg
 from converge.resources.package.manager import Conffiles, Installed, Manager, ManagerError, Offer, Remedy, Step, Wish
 
@@ -22,6 +24,7 @@ _CONFFILES: Final[dict[Conffiles, tuple[str, ...]]] = {
 _UCF: Final[dict[Conffiles, str]] = {"keep": "UCF_FORCE_CONFFOLD", "replace": "UCF_FORCE_CONFFNEW"}
 """The same for files that scripts of packages treat like conffiles, through ucf(1)."""
 _QUIET: Final = {"DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none"}
+_RECOMMENDS: Final = {True: "--install-recommends", False: "--no-install-recommends"}
 _STEP: Final = re.compile(r"(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
 
 
@@ -31,6 +34,7 @@ class Apt(Manager):
 
     name: ClassVar[str] = "apt"
     holds: ClassVar[bool] = True
+    recommends: ClassVar[bool] = True
 
     # --- asking ---
 
@@ -69,10 +73,8 @@ class Apt(Manager):
 
     def install(self, wishes: Sequence[Wish], conffiles: Conffiles, newest: bool, until: float) -> None:
         self._require_known(wishes, until)
-        options = list(_options(wishes))
-        if newest:  # which is an older one where it is pinned so, and only there; see apt_preferences(5)
-            options.append("--allow-downgrades")
-        self._apt(["install", *dict.fromkeys(options), *_words(wishes)], conffiles, until)
+        older = ["--allow-downgrades"] if self._goes_back(wishes, newest, until) else []
+        self._apt(["install", *_options(wishes), *older, *_words(wishes)], conffiles, until)
 
     def remove(self, names: Sequence[str], until: float) -> None:
         self._apt(["remove", *names], "keep", until)
@@ -80,8 +82,8 @@ class Apt(Manager):
     def hold(self, names: Sequence[str], on: bool, until: float) -> None:
         self.run(["apt-mark", "hold" if on else "unhold", *names], until, env=_QUIET)
 
-    def refresh(self, until: float) -> None:
-        self.run([*_APT, "update"], until, env=_QUIET)
+    def refresh(self, until: float) -> bool:
+        return self.is_whole(self.run([*_APT, "update"], until, env=_QUIET))
 
     def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
         command = ["dpkg", *_CONFFILES[conffiles], "--configure", *(names or ("-a",))]
@@ -100,12 +102,21 @@ class Apt(Manager):
         if unknown := [name for name in risky if name not in known]:
             raise ManagerError(f"apt knows no package {' or '.join(unknown)}", "refresh")
 
+    def _goes_back(self, wishes: Sequence[Wish], newest: bool, until: float) -> bool:
+        """Whether one of them is to become older. The newest is, where a pin says so; see apt_preferences(5)."""
+        there = {name: found.version for name, found in self.installed([wish.name for wish in wishes], until).items()}
+        best = {name: offer.best for name, offer in self.offers(there, until).items()} if newest and there else {}
+        pairs = [(wish.version or best.get(wish.name), there.get(wish.name)) for wish in wishes]
+        return any(_is_older(wanted, found, until) for wanted, found in pairs if wanted and found and wanted != found)
+
     # --- its words ---
 
     def remedy(self, output: str) -> Remedy:
         if "dpkg --configure -a" in output:
             return "repair"
-        unknown = ("Unable to locate package", "has no installation candidate", "was not found", "Unable to fetch")
+        if "Unable to fetch" in output:
+            return "fetch"
+        unknown = ("Unable to locate package", "has no installation candidate", "was not found")
         return "refresh" if any(words in output for words in unknown) else ""
 
     def is_locked(self, returncode: int, output: str) -> bool:
@@ -116,11 +127,15 @@ class Apt(Manager):
         return returncode != 0 and any(words in output for words in locked)
 
 
+def _is_older(version: str, than: str, until: float) -> bool:
+    command = ("dpkg", "--compare-versions", version, "lt", than)
+    return process.run(command, timeout=max(until - time.monotonic(), 1.0)).returncode == 0
+
+
 def _options(wishes: Sequence[Wish]) -> Iterator[str]:
-    if any(wish.version for wish in wishes):
-        yield "--allow-downgrades"
     if any(wish.broken for wish in wishes):
         yield "--reinstall"
+    yield from {_RECOMMENDS[wish.recommends] for wish in wishes if wish.recommends is not None}
 
 
 def _words(wishes: Sequence[Wish]) -> list[str]:

@@ -68,6 +68,8 @@ def refuse_impossible(manager: Manager, package: Package) -> None:
         raise ResourceError(f"{manager.name} cannot hold a package at its version; leave hold out")
     if package.conffiles == "replace" and manager.name != "apt":
         raise ResourceError(f"conffiles is for dpkg, and {manager.name} has no such thing; leave it out")
+    if package.recommends is not None and not manager.recommends:
+        raise ResourceError(f"{manager.name} never installs what is only recommended; leave recommends out")
 
 
 def _offers(
@@ -109,7 +111,8 @@ def wish_for(package: Package, state: Changes) -> Wish | None:
     due = [change for change in state if change.property in ("package", "version") and change.to != CONFIGURED]
     if not due:
         return None
-    return Wish(package.name, package.version, any(c.property == "package" and c.from_ is not None for c in due))
+    broken = any(change.property == "package" and change.from_ is not None for change in due)
+    return Wish(package.name, package.version, broken, package.recommends)
 
 
 # --- what else would come or go -----------------------------------------------------------------------------------
@@ -130,8 +133,11 @@ def _tell_what_else(
             unwanted[position] = package.name
         elif wish := wish_for(package, state):
             wishes[position] = wish
-    for group in (_Group(manager, packages, found, wishes, until), _Group(manager, packages, found, unwanted, until)):
-        group.examine(list(group.due))
+    # Separate transactions, as in Package.group_key.
+    for recommends in (None, True, False):
+        alike = {position: wish for position, wish in wishes.items() if wish.recommends is recommends}
+        _Group(manager, packages, found, alike, until).examine(list(alike))
+    _Group(manager, packages, found, unwanted, until).examine(list(unwanted))
 
 
 class _Group:

@@ -22,6 +22,7 @@ class Dnf(Rpm):
     """dnf, which does not ask (``-y``), does not wait for locks, and removes nothing because it seems unused."""
 
     name: ClassVar[str] = "dnf"
+    recommends: ClassVar[bool] = True
 
     def offers(self, names: Collection[str], until: float) -> Mapping[str, Offer]:
         output = self.run([self.name, *self.arguments, "-q", "repoquery", "--qf", _FORMAT, *names], until)
@@ -31,7 +32,7 @@ class Dnf(Rpm):
     def simulate(self, wishes: Sequence[Wish], unwanted: Sequence[str], until: float) -> Sequence[Step]:
         verb, words = ("install", _words(wishes)) if wishes else ("remove", list(unwanted))
         # It ends with 1 as nobody agreed, and also where it could not do it.
-        output = self.run([*self._command(), "--assumeno", verb, *words], until, good=(0, 1))
+        output = self.run([*self._command(wishes), "--assumeno", verb, *words], until, good=(0, 1))
         if refused := output.partition("Error:")[2]:
             raise ManagerError(f"{self.name} {verb} is not possible:\n{refused.strip()}", self.remedy(output))
         return list(parse_transaction(output))
@@ -42,16 +43,17 @@ class Dnf(Rpm):
     def install(self, wishes: Sequence[Wish], conffiles: Conffiles, newest: bool, until: float) -> None:
         del conffiles  # rpm always keeps what the administrator changed
         best = ["--best"] if newest else []  # else it does nothing for what is there in an older version
-        self.run([*self._command(), "-y", *best, "install", *_words(wishes)], until)
+        self.run([*self._command(wishes), "-y", *best, "install", *_words(wishes)], until)
 
     def remove(self, names: Sequence[str], until: float) -> None:
         self.run([*self._command(), "-y", "remove", *names], until)
 
-    def refresh(self, until: float) -> None:
-        self.run([*self._command(), "-y", "makecache"], until)
+    def refresh(self, until: float) -> bool:
+        return self.is_whole(self.run([*self._command(), "-y", "makecache"], until))
 
-    def _command(self) -> list[str]:
-        settings = ("exit_on_lock=True", "clean_requirements_on_remove=False")
+    def _command(self, wishes: Sequence[Wish] = ()) -> list[str]:
+        weak = {f"install_weak_deps={wish.recommends}" for wish in wishes if wish.recommends is not None}
+        settings = ("exit_on_lock=True", "clean_requirements_on_remove=False", *weak)
         return [self.name, *self.arguments, *(f"--setopt={setting}" for setting in settings)]
 
     def remedy(self, output: str) -> Remedy:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from converge.core.errors import Busy, ResourceError
+from converge.core.errors import Busy, Permanent, ResourceError
 from converge.core.trigger import PathChanged
 from converge.host import process
 from converge.host.process.variables import NETWORK
@@ -17,8 +17,10 @@ from converge.resources.package import locks
 from converge.resources.package.validation import fits
 
 Conffiles: TypeAlias = Literal["keep", "replace"]
-Remedy: TypeAlias = Literal["", "refresh", "repair"]
-"""What may help a command that failed: a fresh index, or ending an interrupted transaction."""
+Remedy: TypeAlias = Literal["", "refresh", "fetch", "repair"]
+"""What may help a command that failed: a fresh index, as the present one does not know a name or version (``refresh``)
+or names archives that are gone (``fetch``); or ending an interrupted transaction.
+"""
 
 _MOST_OUTPUT: Final = 64 * 1024 * 1024
 _SHOWN_LINES: Final = 12
@@ -53,6 +55,8 @@ class Wish(NamedTuple):
     version: str | None = None
     broken: bool = False
     """It has to be installed once more, though it is there."""
+    recommends: bool | None = None
+    """Whether what it only recommends comes along. None: as the manager is configured."""
 
 
 class Step(NamedTuple):
@@ -71,6 +75,10 @@ class ManagerError(ResourceError):
         self.remedy = remedy
 
 
+class NotOffered(ManagerError, Permanent):
+    """No repository has this name or version, by an index that was just fetched whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manager:
     """A package manager. ``until`` is always the monotonic time at which a command has to have ended.
@@ -83,6 +91,8 @@ class Manager:
     """Whether it can hold a package at its version."""
     pins: ClassVar[bool] = True
     """Whether it can install another version than the newest."""
+    recommends: ClassVar[bool] = False
+    """Whether it can be told to install, or to leave out, what packages only recommend."""
 
     root: str = "/"
     arguments: tuple[str, ...] = ()
@@ -131,8 +141,8 @@ class Manager:
         """Keep packages at their version, or no longer."""
         raise NotImplementedError
 
-    def refresh(self, until: float) -> None:
-        """Fetch the index of what can be installed."""
+    def refresh(self, until: float) -> bool:
+        """Fetch the index of what can be installed; whether that of every repository came."""
         raise NotImplementedError
 
     def repair(self, conffiles: Conffiles, until: float, names: Sequence[str] = ()) -> None:
@@ -146,6 +156,11 @@ class Manager:
     def remedy(self, output: str) -> Remedy:
         """What may help a command that failed with this output."""
         raise NotImplementedError
+
+    @staticmethod
+    def is_whole(output: str) -> bool:
+        """Whether it reached every repository when it fetched its index and printed this."""
+        return not _MISSED.search(output)
 
     def is_locked(self, returncode: int, output: str) -> bool:
         """Whether a command failed because somebody else is at work."""
@@ -196,6 +211,14 @@ _NOISE: Final = re.compile(
     r"Reading (package lists|state information)\.\.\.|Building dependency tree\.\.\.|\(Reading database"
     r"|debconf: delaying package configuration|(Get|Hit|Ign):\d"
     r"|Last metadata expiration|Loading repository data|Reading installed packages|resolving dependencies"
+)
+_MISSED: Final = re.compile(
+    r"^Err:\d|^W: Failed to fetch|^W: Some index files failed"  # apt, which ends with 0 all the same
+    r"|Ignoring repositories|Failed to (download|synchronize)"  # dnf
+    r"|Skipping repository|Some of the repositories have not been refreshed"  # zypper
+    r"|failed to (retrieve|synchronize)"  # pacman
+    r"|^WARNING: |\b[1-9]\d* unavailable",  # apk
+    re.IGNORECASE | re.MULTILINE,
 )
 
 

@@ -71,8 +71,8 @@ class Pacman(Manager):
     def remove(self, names: Sequence[str], until: float) -> None:
         self.run([*self._command("-R"), "--noconfirm", "--noprogressbar", *names], until)
 
-    def refresh(self, until: float) -> None:
-        self.run([*self._command("-Sy"), "--noconfirm", "--noprogressbar"], until)
+    def refresh(self, until: float) -> bool:
+        return self.is_whole(self.run([*self._command("-Sy"), "--noconfirm", "--noprogressbar"], until))
 
     def _command(self, verb: str) -> list[str]:
         return ["pacman", verb, "--color", "never", *self.arguments]

@@ -11,7 +11,7 @@ from converge.core.errors import Busy, ResourceError
 from converge.resources.package import locks
 from converge.resources.package.check import AGAIN, CONFIGURED, compare, deadline, wish_for
 from converge.resources.package.conflicts import Declared, conflict
-from converge.resources.package.manager import Conffiles, Manager, ManagerError, Step, Wish
+from converge.resources.package.manager import Conffiles, Manager, ManagerError, NotOffered, Remedy, Step, Wish
 from converge.resources.package.resolve import choose
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class _Transaction:
         self.newest = self.packages[0].state == "latest"
         self.tried: set[str] = set()
         """Remedies are taken once."""
+        self.index_is_new = False
         self.errors: dict[str, Exception] = {}
 
     def carry_out(self) -> Errors:
@@ -179,17 +180,19 @@ class _Transaction:
         try:
             do()
         except ManagerError as error:
+            if error.remedy == "refresh" and self.index_is_new:
+                raise NotOffered(str(error)) from error
             if not error.remedy or error.remedy in self.tried:
                 raise
             try:
-                self._refresh() if error.remedy == "refresh" else self._repair()
+                self._repair() if error.remedy == "repair" else self._refresh(error.remedy)
             except ManagerError as second:
                 raise ManagerError(f"{error}\nand what might help failed too: {second}") from second
             self._with_remedies(do)
 
-    def _refresh(self) -> None:
-        self.tried.add("refresh")
-        self.manager.refresh(self.until)
+    def _refresh(self, why: Remedy) -> None:
+        self.tried.add(why)
+        self.index_is_new = self.manager.refresh(self.until)
 
     def _repair(self) -> None:
         self.tried.add("repair")

@@ -20,6 +20,7 @@ _GOOD: Final = (0, 102, 103, 106)
 _FOUND: Final = (0, 104)
 """104: none of the packages is in any repository."""
 _LOCKS: Final = "/etc/zypp/locks"
+_RECOMMENDS: Final = {True: "--recommends", False: "--no-recommends"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Zypper(Rpm):
 
     name: ClassVar[str] = "zypper"
     holds: ClassVar[bool] = True
+    recommends: ClassVar[bool] = True
 
     def installed(self, names: Collection[str], until: float) -> Mapping[str, Installed]:
         found = Rpm.installed(self, names, until)
@@ -59,8 +61,8 @@ class Zypper(Rpm):
     def hold(self, names: Sequence[str], on: bool, until: float) -> None:
         self.run([*self._command(), "addlock" if on else "removelock", *names], until, good=_GOOD)
 
-    def refresh(self, until: float) -> None:
-        self.run([*self._command(), "refresh"], until, good=_GOOD)
+    def refresh(self, until: float) -> bool:
+        return self.is_whole(self.run([*self._command(), "refresh"], until, good=_GOOD))
 
     def _command(self) -> list[str]:
         return ["zypper", "--non-interactive", *self.arguments]
@@ -85,7 +87,9 @@ class Zypper(Rpm):
 
 
 def _install(wishes: Sequence[Wish]) -> list[str]:
-    return ["install", "--oldpackage"] if any(wish.version for wish in wishes) else ["install"]
+    older = ["--oldpackage"] if any(wish.version for wish in wishes) else []
+    recommends = {_RECOMMENDS[wish.recommends] for wish in wishes if wish.recommends is not None}
+    return ["install", *older, *recommends]
 
 
 def _words(wishes: Sequence[Wish]) -> list[str]:
