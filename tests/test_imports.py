@@ -42,3 +42,14 @@ def test_there_is_no_circle() -> None:
             graph.add_edge(places[name], places[imported], None)
     found = [sorted(names[place] for place in each) for each in rustworkx.strongly_connected_components(graph)]
     assert [each for each in found if len(each) > 1] == []
+
+
+def test_a_declaration_imports_nothing_that_touches_the_machine_for_it() -> None:
+    """A text names it, so that it is loaded when it is first needed."""
+    behind = ("provider", "adopt")
+    for name, path in MODULES.items():
+        folder, _, last = name.rpartition(".")
+        if last in behind or not name.startswith("converge.resources."):
+            continue
+        own = {f"{place}.{each}" for place in (folder, name) for each in behind}
+        assert own.isdisjoint(imports(path)), name

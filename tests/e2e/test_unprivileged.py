@@ -71,6 +71,17 @@ def test_a_user_keeps_their_own_files_right(nobodys_place: Place) -> None:
     assert daemon.stop() == 0
 
 
+def test_what_is_only_looked_at_needs_no_root(nobodys_place: Place) -> None:
+    place = nobodys_place
+    place.declare("""
+        r.file("/etc/hostname", content="x", noop=True)
+        r.user("nobody", shell="/bin/sh", noop=True)
+    """)
+    said = place.once("--out", "json")
+    assert said.code == 0, said
+    assert set(said.statuses().values()) == {"pending"}
+
+
 def test_serve_exits_10_before_anything_is_touched_where_something_needs_root(nobodys_place: Place) -> None:
     place = nobodys_place
     place.declare(

@@ -111,7 +111,8 @@ def _refuse_without_root(loaded: Loaded) -> None:
 
     if may_do_all():
         return
-    why = [(each, reason) for each in loaded.graph.resources if (reason := each.needs_root())]
+    changed = (each for each in loaded.graph.resources if not each.noop)  # what is only looked at needs no rights
+    why = [(each, reason) for each in changed if (reason := each.needs_root())]
     if why:
         lines = [f"  {each.id} ({each.where}): {reason}" for each, reason in why[:20]]
         if len(why) > 20:

@@ -13,7 +13,6 @@ from converge.core.errors import NotYet, ResourceError
 from converge.core.resource import Adopted, Need, Owned, OwnsPath, Resource, Uses
 from converge.core.trigger import PathChanged, Trigger
 from converge.resources.file import File
-from converge.resources.file.adopt import adopt_file
 from converge.resources.file.entry import Presence
 
 if TYPE_CHECKING:
@@ -201,6 +200,8 @@ _ASSIGNED = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 def adopt_cron(name: str) -> Adopted:
     """The job in a file of ``/etc/cron.d``; the file as it is where not converge wrote it."""
+    from converge.resources.file.adopt import adopt_file  # in here: Windows has no grp
+
     path = f"{FOLDER}/{name}"
     wrong = next((text for text in Cron(name, "-", "@daily").mistakes()), None)
     if wrong is not None:
