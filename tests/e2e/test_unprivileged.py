@@ -71,6 +71,16 @@ def test_a_user_keeps_their_own_files_right(nobodys_place: Place) -> None:
     assert daemon.stop() == 0
 
 
+def test_a_home_that_there_is_not_is_said_with_what_to_do(nobodys_place: Place) -> None:
+    place = nobodys_place
+    place.declare('r.file(HERE / "mine", content="x")')
+    gone = dict.fromkeys(("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "CONVERGE_STATE_DIR", "CONVERGE_RUNTIME_DIR"), "")
+    said = place.once(HOME="/nonexistent", **gone)
+    assert said.code == 1
+    assert "/nonexistent" in said.err
+    assert "set CONVERGE_STATE_DIR and CONVERGE_RUNTIME_DIR to other folders" in said.err
+
+
 def test_what_is_only_looked_at_needs_no_root(nobodys_place: Place) -> None:
     place = nobodys_place
     place.declare("""

@@ -29,7 +29,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
     add_blueprint(parser)
     parser.add_argument("--timeout", type=duration, metavar="DURATION", default=0.0,
-                        help="end once nothing has changed for so long; 1s is 'once' (default: stay)")  # fmt: skip
+                        help="end once nothing has changed for so long; 1s is 'once' (default: 0, stay)")  # fmt: skip
     parser.add_argument("--max-retries", type=whole_number, metavar="N", default=3,
                         help="retries before a resource is noncompliant (default 3; 0 in CI)")  # fmt: skip
 

@@ -46,10 +46,16 @@ def ensure_dir(path: Path) -> Path:
     """Make a folder that only we can use, with its parents; refuse one that others could tamper with."""
     if sys.platform != "win32":
         _require_trust(path.parent)
-    if not path.parent.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+    except OSError as error:
+        raise ResourceError(
+            f"{path} is where converge keeps its state, and cannot be made ({error.strerror}: {error.filename}); "
+            "set CONVERGE_STATE_DIR and CONVERGE_RUNTIME_DIR to other folders"
+        ) from error
     if sys.platform == "win32":
         # What others may do there is not in the mode: the folder has the access list of the one that it is in.
         if not path.is_dir():
