@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 from types import TracebackType
 
-from converge.core.errors import NotYet, ResourceError
+from converge.core.errors import Busy, NotYet, ResourceError
 from converge.host.fs.atomic import leftovers, temporary_name
 from converge.host.fs.descriptors import mount_points
 from converge.host.fs.dirfd import Directories, sync_directory
@@ -49,6 +49,7 @@ class Staging:
         self._directories = Directories()
         self._folder = self._directories.open(self._parent)
         self._temporary = temporary_name(self._name)
+        self._before = look(self._folder, self._name)
         self._published = False
         self._exchanged = False
         os.mkdir(self._temporary, 0o700, dir_fd=self._folder)
@@ -96,6 +97,8 @@ class Staging:
     def publish(self) -> None:
         """Let it take its place, in one step; what was there is removed. Owner and mode are those of what was there."""
         old = look(self._folder, self._name)
+        if not _is_same(self._before, old):
+            raise Busy(f"{self._path} was replaced by something else meanwhile", again=0.5)
         os.fchmod(self.handle, 0o755 if old is None else self._kept_mode(old))
         sync_file_system(self.handle)
         if not self._is_ours():
@@ -105,6 +108,9 @@ class Staging:
             self._published = True
         else:
             self._exchange()
+            if not _is_same(old, look(self._folder, self._temporary)):
+                self._exchange()  # somebody moved theirs there just before; it gets its name back
+                raise Busy(f"{self._path} was replaced by something else meanwhile", again=0.5)
             self._exchanged = True
         sync_directory(self._folder)
 
@@ -125,6 +131,10 @@ class Staging:
         if rename(folder, here, folder, there, _EXCHANGE) != 0:
             number = ctypes.get_errno()
             raise explain(OSError(number, os.strerror(number)), self._path)
+
+
+def _is_same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    return one is other if one is None or other is None else os.path.samestat(one, other)
 
 
 def place_at(path: str) -> Place:
@@ -169,8 +179,9 @@ def _tidy(folder: int, place: Place, path: str, name: str) -> None:
     try:
         for leftover in leftovers(os.listdir(handle), [name]):
             status = os.stat(leftover, dir_fd=handle, follow_symlinks=False)
-            if place.exposed and not place.safe and trusted(status.st_uid):
-                continue  # others could have given that name to another directory of ours
+            theirs = status.st_uid == os.fstat(handle).st_uid and not trusted(status.st_uid)
+            if place.exposed and not place.safe and not theirs:
+                continue  # others could have given that name to a directory that they may not remove themselves
             if os.geteuid() in (0, status.st_uid) and stat.S_ISDIR(status.st_mode):
                 remove_tree(handle, leftover, f"{path}/{leftover}")
     finally:

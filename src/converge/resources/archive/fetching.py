@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from typing import IO, TYPE_CHECKING
@@ -43,8 +44,11 @@ def digest_of(path: str) -> str:
 
 
 def fetch(source: str, wanted: str, folder: str, timeout: float | None) -> IO[bytes]:
-    """An open file with the archive, whose checksum is the wanted one. A download is kept in ``folder``, unnamed."""
-    file = _download(source, folder, timeout) if is_url(source) else open(read_safely(source), "rb")  # noqa: SIM115 - the caller's
+    """An open file with the archive, whose checksum is the wanted one.
+
+    It is kept in ``folder``, unnamed, where nobody can change it after it was checked: a local file as well.
+    """
+    file = _download(source, folder, timeout) if is_url(source) else _copied(source, folder)
     try:
         found = _digest(file)
         if found != wanted:
@@ -55,6 +59,18 @@ def fetch(source: str, wanted: str, folder: str, timeout: float | None) -> IO[by
         file.close()
         raise
     return file
+
+
+def _copied(path: str, folder: str) -> IO[bytes]:
+    copy = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller's
+    try:
+        with open(read_safely(path), "rb") as file:
+            shutil.copyfileobj(file, copy, _PIECE)
+        copy.flush()
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def _digest(file: IO[bytes]) -> str:

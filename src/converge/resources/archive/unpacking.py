@@ -57,6 +57,8 @@ def unpack(file: IO[bytes], name: str, into: str, strip: int) -> None:
 
 def _unpack_tar(tar: tarfile.TarFile, target: _Target) -> None:
     for member in tar:
+        if member.size < 0:  # the next header would be this one again, for ever
+            raise _refused(f"{member.name} says that its size is {member.size}")
         name = target.stripped(member.name)
         if name is None or member.type == _VOLUME_LABEL:
             continue

@@ -81,7 +81,7 @@ def _fill(real: int, view: int, replacement: Replacement) -> None:
         os.close(readable)
     for name in names:
         if name != replacement.name and not looks_temporary(name):
-            with suppress(FileNotFoundError):  # it has gone since
+            with suppress(FileNotFoundError, PermissionError):  # gone since, or closed to root
                 _bind(real, view, name, name)
     _bind(real, view, replacement.temporary, replacement.name)
 

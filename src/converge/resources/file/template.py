@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,15 +18,15 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=64)
-def _environment(folder: str) -> jinja2.Environment:
+def _environment(folder: str, owner: int | None) -> jinja2.Environment:
+    """``owner``: who wrote the template, where that is not us: it includes nothing that they may not read."""
     import jinja2
-    from jinja2.sandbox import SandboxedEnvironment
 
     from converge.resources.file.lineends import KeepLineEnds
+    from converge.resources.file.sandbox import Sandbox
 
-    # A template may lie where others can write it: in the sandbox it reaches what it is given, and no Python behind it.
-    return SandboxedEnvironment(
-        loader=jinja2.FunctionLoader(lambda name: _load(folder, name)),
+    return Sandbox(
+        loader=jinja2.FunctionLoader(lambda name: _load(folder, name, owner)),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         extensions=[KeepLineEnds],
@@ -32,7 +34,7 @@ def _environment(folder: str) -> jinja2.Environment:
     )
 
 
-def _load(folder: str, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+def _load(folder: str, name: str, owner: int | None) -> tuple[str, str, Callable[[], bool]] | None:
     """A template, or what one includes: links are followed by the rule of all reading, and nothing outside is read."""
     if ".." in name.split("/"):
         return None
@@ -46,8 +48,20 @@ def _load(folder: str, name: str) -> tuple[str, str, Callable[[], bool]] | None:
     except ResourceError as error:
         raise ResourceError(f"the template {error}") from error
     with open(handle, "rb") as file:
-        identity = _identity(os.fstat(handle))
+        status = os.fstat(handle)
+        if owner is not None and status.st_uid != owner and not status.st_mode & stat.S_IROTH:
+            raise ResourceError(f"the template includes {shown(path)}, which uid {owner}, who wrote it, may not read")
+        identity = _identity(status)
         return file.read().decode(), path, lambda: _unchanged(path, identity)
+
+
+def _foreign_owner(path: str) -> int | None:
+    """Who owns the template, where that is neither we nor root."""
+    try:
+        owner = os.stat(path).st_uid
+    except OSError:
+        return None  # loading it says why
+    return None if owner in (0, os.geteuid()) else owner
 
 
 def _unchanged(path: str, identity: tuple[int, ...]) -> bool:
@@ -67,7 +81,8 @@ def render(path: str, variables: Mapping[str, object], *, quiet: bool) -> bytes:
 
     folder, name = os.path.split(path)
     try:
-        text = _environment(folder).get_template(name).render(variables)
+        template = _environment(folder, _foreign_owner(path)).get_template(name)
+        text = template.render(deepcopy(dict(variables)))  # what a template does to them is no other's concern
         return text.encode("utf-8", "surrogateescape")
     except (ResourceError, NotYet):
         raise
