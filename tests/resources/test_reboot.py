@@ -256,3 +256,15 @@ def test_what_the_go_tool_began_and_did_not_end_is_ours(
     boots()
     assert it.check() == IN_SYNC
     assert asked() == 1
+
+
+@as_root
+@pytest.mark.parametrize("how", ["owner", "mode"])
+def test_a_sentinel_that_others_could_write_tells_nothing(asked: Callable[[], int], tmp_path: Path, how: str) -> None:
+    path = tmp_path / "reboot-test.sentinel"
+    path.write_text("0")
+    path.chmod(0o666 if how == "mode" else 0o644)
+    os.chown(path, 61001 if how == "owner" else 0, 0)
+    with pytest.raises(ResourceError, match="could have been written by others than root"):
+        Reboot("test").check()
+    assert asked() == 0

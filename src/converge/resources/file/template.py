@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import lru_cache
@@ -57,6 +58,8 @@ def _load(folder: str, name: str, owner: int | None) -> tuple[str, str, Callable
 
 def _foreign_owner(path: str) -> int | None:
     """Who owns the template, where that is neither we nor root."""
+    if sys.platform == "win32":
+        return None
     try:
         owner = os.stat(path).st_uid
     except OSError:

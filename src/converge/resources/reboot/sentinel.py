@@ -41,6 +41,9 @@ def _read(path: str) -> float | None:
     except FileNotFoundError:
         return None
     try:
+        status = os.fstat(handle)
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            raise ResourceError(f"{path} could have been written by others than root; remove it, or mend that")
         text = os.read(handle, _LONGEST)
     finally:
         os.close(handle)
