@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from converge.resources.firewall import Firewall
@@ -115,7 +115,8 @@ PACKETS = st.builds(
 )
 
 
-@settings(max_examples=400)
+# Most random options contradict each other somewhere; that so many are left out is no fault.
+@settings(max_examples=400, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(RULES, st.lists(PACKETS, min_size=1, max_size=20))
 def test_what_a_rule_is_about_is_what_it_says(rule: Firewall, packets: list[Packet]) -> None:
     assume(not list(rule.mistakes()))
