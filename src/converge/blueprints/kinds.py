@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from converge.core.errors import ConvergeError
+from converge.core.provider import load
 from converge.core.resource import Resource
 
 if TYPE_CHECKING:
@@ -58,11 +57,9 @@ class Plugin(NamedTuple):
     package: str
 
 
-@cache
 def own_kind(name: str) -> type[Resource]:
     """One of our own, by the name of its method."""
-    module, _, cls = KINDS[name].partition(":")
-    return cast("type[Resource]", getattr(import_module(module), cls))
+    return cast("type[Resource]", load(KINDS[name]))
 
 
 def own_kinds() -> dict[str, type[Resource]]:
@@ -72,12 +69,8 @@ def own_kinds() -> dict[str, type[Resource]]:
 
 def called(kind: type[Resource]) -> str:
     """How a blueprint declares this kind."""
-    place = f"{kind.__module__}:{kind.__name__}"
-    for name, each in KINDS.items():
-        module, _, cls = each.partition(":")
-        if cls == kind.__name__ and place.startswith(module):
-            return f"r.{name}"
-    return kind.__name__
+    called_so = (name for name, place in KINDS.items() if place.endswith(f":{kind.__name__}"))
+    return next((f"r.{name}" for name in called_so if own_kind(name) is kind), kind.__name__)
 
 
 def kind_named(name: str) -> type[Resource] | None:

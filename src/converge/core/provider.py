@@ -23,10 +23,7 @@ class Provider(Generic[R]):
     @classmethod
     def check(cls, resource: R) -> Changes:
         """Compare with the live machine. Raises ResourceError or OSError where that cannot be told."""
-        (found,) = cls.check_many([resource])
-        if isinstance(found, Exception):
-            raise found
-        return found
+        raise NotImplementedError
 
     @classmethod
     def check_many(cls, resources: Sequence[R]) -> Iterator[Changes | Exception]:
@@ -36,9 +33,7 @@ class Provider(Generic[R]):
     @classmethod
     def apply(cls, resource: R, state: Changes) -> None:
         """Put right what ``state`` says. Raises ResourceError or OSError."""
-        (error,) = cls.apply_many([(resource, state)])
-        if error is not None:
-            raise error
+        raise NotImplementedError
 
     @classmethod
     def apply_many(cls, work: Sequence[tuple[R, Changes]]) -> Iterator[Exception | None]:

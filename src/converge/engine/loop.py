@@ -43,8 +43,7 @@ from converge.engine.tidying import Tidying
 from converge.graph.graph import Graph
 from converge.host import process
 from converge.host.exhaustion import none_left
-from converge.sources.supervisor import POLL
-from converge.sources.supervisor import SourceSupervisor as Sources
+from converge.sources.supervisor import POLL, SourceSupervisor
 from converge.sources.wake import WakeSource
 
 Handler: TypeAlias = Callable[[bool], None]
@@ -114,7 +113,7 @@ class Loop:
         reporting.tell(Began(self._name, "plan" if self._planning else "serve", kinds.total(), daemon, kinds))
         for warning in self._graph.warnings:
             reporting.tell(Notice("warning", warning))
-        self._sources = None if self._planning else Sources(self._mark, self._polled, reporting.notice)
+        self._sources = None if self._planning else SourceSupervisor(self._mark, self._polled, reporting.notice)
         self._reloader = reloader
         self._reload_put_off = False
         self._wanted_graph = self._graph

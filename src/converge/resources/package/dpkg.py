@@ -32,15 +32,19 @@ class Entry(NamedTuple):
 
     def broken(self) -> str:
         """The state that an interrupted transaction left; empty where all is well."""
-        _, flag, state = [*self.status.split(), "", "", ""][:3]
+        flag, state = self._flag_and_state()
         if flag == "reinstreq":
             return f"{state}, to be reinstalled"
         return "" if state == "installed" else state
 
     def is_unpacked(self) -> bool:
         """Whether it only has to be configured, which needs no archive of it."""
-        _, flag, state = [*self.status.split(), "", "", ""][:3]
+        flag, state = self._flag_and_state()
         return flag != "reinstreq" and state in _UNPACKED
+
+    def _flag_and_state(self) -> tuple[str, str]:
+        _, flag, state = [*self.status.split(), "", "", ""][:3]
+        return flag, state
 
     def is_held(self) -> bool:
         return self.status.startswith("hold ")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from importlib import import_module
 from typing import ClassVar, Final, Literal, TypeAlias, cast
 
 from converge.core.change import Changes, Verb
 from converge.core.platform import Os
+from converge.core.provider import load
 from converge.core.resource import Resource
 
 RunState: TypeAlias = Literal["running", "stopped"]
@@ -16,12 +16,12 @@ StartupType: TypeAlias = Literal["auto", "delayed-auto", "manual", "disabled"]
 
 SHORT: Final = 3
 """Characters that a name needs for files to be found by it."""
-_MANAGERS: Final[dict[Os, tuple[str, str]]] = {
-    "linux": ("converge.resources.service.systemd", "SystemdService"),
-    "darwin": ("converge.resources.service.launchd", "LaunchdService"),
-    "windows": ("converge.resources.service.scm", "ScmService"),
+_MANAGERS: Final[dict[Os, str]] = {
+    "linux": "converge.resources.service.systemd:SystemdService",
+    "darwin": "converge.resources.service.launchd:LaunchdService",
+    "windows": "converge.resources.service.scm:ScmService",
 }
-"""The class that declares a service on each system, and where it is; imported when a blueprint declares one."""
+"""The class that declares a service on each system; imported when a blueprint declares one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,7 @@ class Service(Resource):
 
     @classmethod
     def for_system(cls, system: Os) -> type[Resource]:
-        module, name = _MANAGERS[system]
-        return cast("type[Service]", getattr(import_module(module), name))
+        return cast("type[Service]", load(_MANAGERS[system]))
 
     def identity(self) -> str:
         return self.name

@@ -12,7 +12,7 @@ from converge.host.systemd.bus import system_bus
 from converge.host.systemd.unit_names import stem
 from converge.host.systemd.units import Unit, look
 from converge.resources.package.locks import holder
-from converge.resources.service.systemd.diagnosis import last_words
+from converge.resources.service.systemd.diagnosis import changed_in_words, last_words
 
 if TYPE_CHECKING:
     from converge.host.systemd.units import Unit
@@ -158,7 +158,7 @@ def _never_runs(want: SystemdService, unit: Unit) -> str | None:
     if unit.stale or unit.masked:  # systemd is about to read its files; what it knows now is not what will be
         return None
     if unit.load_state not in ("loaded", "not-found"):
-        changed = f"; {' and '.join(unit.drop_ins)} changes what its unit file says" if unit.drop_ins else ""
+        changed = changed_in_words(unit.drop_ins)
         return f"systemd cannot load {unit.name}: {unit.load_error or unit.load_state}{changed}"
     if unit.type == "oneshot" and not unit.remains:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import Final
 
 from converge.core.errors import ResourceError
@@ -66,7 +67,12 @@ def why_not_reloaded(bus: Bus, unit: Unit, what: str) -> ResourceError:
 def changed_by(bus: Bus, unit: Unit) -> str:
     """The drop-ins of a unit, which may be what breaks it; to be added to a text."""
     (paths,) = bus.ask([get(unit.path, UNIT, "DropInPaths")], ASK_WITHIN)
-    return f"; {', '.join(paths)} changes what its unit file says" if isinstance(paths, list) and paths else ""
+    return changed_in_words(() if isinstance(paths, Refused) else paths)
+
+
+def changed_in_words(drop_ins: Sequence[str]) -> str:
+    """The same for drop-ins that are known already."""
+    return f"; {', '.join(drop_ins)} changes what its unit file says" if drop_ins else ""
 
 
 def last_words(bus: Bus, unit: Unit) -> str:
